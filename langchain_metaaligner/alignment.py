@@ -1,0 +1,96 @@
+"""What happened to one answer: `Alignment`."""
+
+from __future__ import annotations
+
+import difflib
+import html
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+Decision = Literal["edited", "unchanged", "kept"]
+Change = Literal["same", "removed", "added"]
+
+_WORDS = re.compile(r"\s+|\w+|[^\w\s]")
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """The record of one answer.
+
+    Attributes:
+        text: the final answer: the edit, or the original where the edit was not accepted.
+        original: the draft answer, exactly as it came.
+        decision: "edited" (the edit stands), "unchanged" (the model found nothing to change) or
+            "kept" (the original stands although it was to be edited, or could not be).
+        reason: why the original was kept, in one word; None where it was not.
+        detail: the same for a reader, in a sentence.
+        question: the question slot of the prompt.
+        objectives: the names of the objectives.
+        model: what edited.
+        template: the name of the edit template.
+        rejected: the edit that was not accepted, where there was one.
+        prompt_tokens: tokens of the edit prompt; None where the model does not tell.
+        completion_tokens: tokens of the edit; None where the model does not tell.
+        seconds: wall time of the model's call, which a batch shares.
+
+    >>> Alignment(text="It is blue.", original="It is blue, duh.", decision="edited").diff
+    'It is blue[-, duh-].'
+    """
+
+    text: str
+    original: str
+    decision: Decision
+    reason: str | None = None
+    detail: str | None = None
+    question: str = ""
+    objectives: tuple[str, ...] = ()
+    model: str = ""
+    template: str = ""
+    rejected: str | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    seconds: float | None = None
+
+    @property
+    def diff(self) -> str:
+        """The change word by word: ``[-removed-]`` and ``{+added+}``."""
+        marks = {"same": "{}", "removed": "[-{}-]", "added": "{{+{}+}}"}
+        return "".join(marks[change].format(text) for change, text in self.changes())
+
+    @property
+    def diff_html(self) -> str:
+        """The change as HTML with ``<del>`` and ``<ins>``; the texts are escaped."""
+        marks = {
+            "same": "{}",
+            "removed": '<del style="background:#ffd7d5;color:#82071e">{}</del>',
+            "added": '<ins style="background:#d1f8d9;color:#055d20">{}</ins>',
+        }
+        body = "".join(marks[change].format(html.escape(text)) for change, text in self.changes())
+        return f'<div style="white-space:pre-wrap">{body}</div>'
+
+    def changes(self) -> Iterator[tuple[Change, str]]:
+        """The pieces of original and final text in reading order, with what became of each."""
+        before, after = _WORDS.findall(self.original), _WORDS.findall(self.text)
+        matcher = difflib.SequenceMatcher(a=before, b=after)
+        for operation, start, end, new_start, new_end in matcher.get_opcodes():
+            if operation == "equal":
+                yield "same", "".join(before[start:end])
+                continue
+            if end > start:
+                yield "removed", "".join(before[start:end])
+            if new_end > new_start:
+                yield "added", "".join(after[new_start:new_end])
+
+    def record(self) -> dict[str, Any]:
+        """The record as plain data, as it stands in ``response_metadata["metaaligner"]``.
+
+        ``Alignment(**record)`` brings it back, with its diff.
+        """
+        return asdict(self) | {"objectives": list(self.objectives)}
+
+    def _repr_html_(self) -> str:
+        heading = html.escape(f"{self.decision}{f' ({self.reason})' if self.reason else ''}")
+        named = html.escape(", ".join(self.objectives))
+        return f"<p><b>{heading}</b> · {named}</p>{self.diff_html}"

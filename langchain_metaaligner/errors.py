@@ -1,0 +1,125 @@
+"""Everything that this package raises on purpose.
+
+    MetaAlignerError
+    ├── ObjectiveError          (ValueError)   an objective that is unknown, empty or malformed
+    ├── TemplateError           (ValueError)   a template that does not exist
+    ├── SettingError            (ValueError)   any other option with a value that cannot work
+    ├── CheckpointError         (OSError)      a model that cannot be found, read or used
+    ├── MissingExtraError       (ImportError)  an optional dependency that is not installed
+    ├── ShapeError              (ValueError)   a value from the chain that cannot be read
+    │   └── MissingQuestionError               an answer whose question cannot be known
+    └── EditRejectedError       (RuntimeError) an edit that failed, under ``on_failure="raise"``
+
+All but the last are mistakes of the caller and are always raised. `EditRejectedError` is raised
+only on request: by default the draft stands, and its `Alignment` says why.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ValidationError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+    from langchain_metaaligner.alignment import Alignment
+
+
+class MetaAlignerError(Exception):
+    """Base of every error of this package."""
+
+
+class ObjectiveError(MetaAlignerError, ValueError):
+    """An objective that is unknown, empty or malformed."""
+
+
+class TemplateError(MetaAlignerError, ValueError):
+    """An edit template that does not exist."""
+
+
+class SettingError(MetaAlignerError, ValueError):
+    """An option whose value cannot work."""
+
+
+class CheckpointError(MetaAlignerError, OSError):
+    """A model that cannot be found, read, or used as an aligner."""
+
+
+class MissingExtraError(MetaAlignerError, ImportError):
+    """An optional dependency that is not installed; the message names the ``pip install``."""
+
+    def __init__(self, feature: str, extra: str) -> None:
+        super().__init__(
+            f"{feature} needs packages that are not installed. "
+            f"Install them with: pip install 'langchain-metaaligner[{extra}]'"
+        )
+
+
+class ShapeError(MetaAlignerError, ValueError):
+    """A value from the chain in which no answer can be read."""
+
+
+class MissingQuestionError(ShapeError):
+    """An answer whose question cannot be known. It is never guessed."""
+
+
+class EditRejectedError(MetaAlignerError, RuntimeError):
+    """An edit that failed, raised only under ``on_failure="raise"``.
+
+    Attributes:
+        alignment: the record of the failed edit; ``alignment.original`` is the draft.
+    """
+
+    def __init__(self, alignment: Alignment) -> None:
+        super().__init__(
+            f"The edit was not accepted ({alignment.reason}): {alignment.detail} "
+            "The draft is in .alignment.original."
+        )
+        self.alignment = alignment
+
+
+def nearest(given: str, known: Iterable[str]) -> str:
+    """The hint `` Did you mean 'x'?`` for the known word closest to ``given``, or nothing.
+
+    >>> nearest("harmles", ["harmless", "helpful"])
+    " Did you mean 'harmless'?"
+    >>> nearest("zzz", ["harmless", "helpful"])
+    ''
+    """
+    lowered = {word.lower(): word for word in known}
+    close = difflib.get_close_matches(given.lower(), lowered, n=1, cutoff=0.5)
+    return f" Did you mean '{lowered[close[0]]}'?" if close else ""
+
+
+@contextmanager
+def plain_validation(owner: type[BaseModel]) -> Iterator[None]:
+    """Turns pydantic's report on the options of ``owner`` into one plain error of this package.
+
+    Raises:
+        MetaAlignerError: the error that a validator raised, or else a `SettingError`.
+    """
+    try:
+        yield
+    except ValidationError as report:
+        first = report.errors()[0]
+        cause = first.get("ctx", {}).get("error")
+        if isinstance(cause, MetaAlignerError):
+            raise cause from None
+        raise SettingError(_setting_message(owner, first)) from None
+
+
+def _setting_message(owner: type[BaseModel], problem: ErrorDetails) -> str:
+    option = ".".join(map(str, problem["loc"]))
+    fields = sorted(owner.model_fields)
+    if problem["type"] == "extra_forbidden":
+        return (
+            f"{owner.__name__} has no option {option!r}.{nearest(option, fields)} "
+            f"Its options: {', '.join(fields)}."
+        )
+    if problem["type"] == "missing":
+        return f"{owner.__name__} needs {option}=. Its options: {', '.join(fields)}."
+    return f"{owner.__name__}: {option}={problem['input']!r:.200} cannot be used: {problem['msg']}."

@@ -1,0 +1,103 @@
+"""`MetaAlignerMiddleware`: the agent face, for LangChain's ``create_agent``."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage
+
+from langchain_metaaligner.errors import MissingExtraError
+from langchain_metaaligner.runnable import MetaAlignerRunnable
+
+try:
+    from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
+except ImportError as missing:
+    raise MissingExtraError("MetaAlignerMiddleware", "agents") from missing
+
+NOSTREAM = "nostream"
+"""LangGraph's tag for a model whose tokens are not shown in ``stream_mode="messages"``."""
+
+
+class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
+    """Corrects an agent's final answer before anyone sees it.
+
+    Turns that call tools and structured responses pass as they are. The agent's model is tagged
+    ``nostream``, so that no draft shows in ``stream_mode="messages"``; the corrected message does.
+
+    Args:
+        name: the middleware's name in the agent, which must be unique there.
+        options: those of `MetaAlignerRunnable`.
+
+    >>> from langchain.agents import create_agent
+    >>> from langchain_core.language_models import FakeListChatModel
+    >>> from langchain_metaaligner.testing import FakeAlignerLLM
+    >>> editor = FakeAlignerLLM(lambda prompt: "It scatters blue light most.")
+    >>> agent = create_agent(
+    ...     FakeListChatModel(responses=["Look it up."]),
+    ...     middleware=[MetaAlignerMiddleware(objectives=["helpful"], llm=editor)],
+    ... )
+    >>> agent.invoke({"messages": [("human", "Why is the sky blue?")]})["messages"][-1].content
+    'It scatters blue light most.'
+    """
+
+    def __init__(self, *, name: str = "MetaAlignerMiddleware", **options: Any) -> None:
+        super().__init__()
+        self._name = name
+        self.aligner = MetaAlignerRunnable(**options)
+
+    @property
+    def name(self) -> str:
+        """The middleware's name in the agent."""
+        return self._name
+
+    def wrap_model_call(
+        self,
+        request: ModelRequest[Any],
+        handler: Callable[[ModelRequest[Any]], ModelResponse[Any]],
+    ) -> ModelResponse[Any]:
+        """Correct what the model answers, unless it calls tools or fills a structure."""
+        response = handler(_unseen(request))
+        if _is_final(response):
+            return _with_answer(response, self.aligner.invoke(_dialogue(request, response)))
+        return response
+
+    async def awrap_model_call(
+        self,
+        request: ModelRequest[Any],
+        handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]],
+    ) -> ModelResponse[Any]:
+        """The async twin of `wrap_model_call`."""
+        response = await handler(_unseen(request))
+        if _is_final(response):
+            return _with_answer(response, await self.aligner.ainvoke(_dialogue(request, response)))
+        return response
+
+
+def _unseen(request: ModelRequest[Any]) -> ModelRequest[Any]:
+    model: Any = request.model
+    if isinstance(model, BaseChatModel):
+        # copied rather than bound: the agent still calls bind_tools on it
+        model = model.model_copy(update={"tags": [*(model.tags or ()), NOSTREAM]})
+    else:
+        model = model.with_config(tags=[NOSTREAM])
+    return request.override(model=model)
+
+
+def _is_final(response: ModelResponse[Any]) -> bool:
+    answer = response.result[-1] if response.result else None
+    return (
+        response.structured_response is None
+        and isinstance(answer, AIMessage)
+        and not (answer.tool_calls or answer.invalid_tool_calls)
+    )
+
+
+def _dialogue(request: ModelRequest[Any], response: ModelResponse[Any]) -> list[BaseMessage]:
+    return [*request.messages, response.result[-1]]
+
+
+def _with_answer(response: ModelResponse[Any], aligned: list[BaseMessage]) -> ModelResponse[Any]:
+    return replace(response, result=[*response.result[:-1], aligned[-1]])

@@ -1,0 +1,344 @@
+"""`MetaAlignerRunnable`: the LCEL face."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from langchain_core.callbacks import AsyncCallbackManagerForChainRun, CallbackManagerForChainRun
+from langchain_core.messages import AIMessage
+from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import get_config_list, run_in_executor
+from langchain_core.runnables.utils import ConfigurableFieldSpec
+
+from langchain_metaaligner import upstream
+from langchain_metaaligner.alignment import Alignment
+from langchain_metaaligner.editing import EXPLICIT_FORMS
+from langchain_metaaligner.errors import MetaAlignerError, MissingQuestionError
+from langchain_metaaligner.exchange import Question, read, read_question
+from langchain_metaaligner.rounds import Job, aask, ask, job_for
+from langchain_metaaligner.settings import AlignerSettings
+from langchain_metaaligner.streaming import astream_edit, stream_edit
+
+T = TypeVar("T")
+RunManager = CallbackManagerForChainRun | AsyncCallbackManagerForChainRun
+
+
+class MetaAlignerRunnable(AlignerSettings):
+    """Corrects the answer that a chain's model gave, on the objectives that you name.
+
+    It takes what a model, parser, agent or RAG chain gives, and gives back the same shape with the
+    answer edited: a string, an AI message, a list of messages, ``{"messages": [...]}``, or a dict
+    with a question and an answer. The question is found by itself behind ``llm | aligner``. An
+    edit that fails a check is dropped and the draft stands; the record of a message is in
+    ``response_metadata["metaaligner"]``.
+
+    Setup:
+        ``pip install langchain-metaaligner``
+
+    Instantiate:
+        >>> from langchain_metaaligner.testing import FakeAlignerLLM
+        >>> editor = FakeAlignerLLM(lambda prompt: "It scatters blue light most.")
+        >>> aligner = MetaAlignerRunnable(objectives=["harmless", "helpful"], llm=editor)
+
+    Invoke:
+        >>> aligner.invoke({"question": "Why is the sky blue?", "answer": "Look it up."})
+        {'question': 'Why is the sky blue?', 'answer': 'It scatters blue light most.'}
+
+    In a chain:
+        >>> from langchain_core.language_models import FakeListChatModel
+        >>> chain = FakeListChatModel(responses=["Look it up."]) | aligner
+        >>> chain.invoke("Why is the sky blue?").content
+        'It scatters blue light most.'
+
+    Stream:
+        >>> "|".join(chunk.content for chunk in chain.stream("Why is the sky blue?"))
+        'It |scatters |blue |light |most.|'
+
+    Without a chain:
+        >>> aligner.align("Why is the sky blue?", "Look it up.").decision
+        'edited'
+
+    One request with objectives of its own:
+        >>> _ = chain.invoke("Why?", {"configurable": {"objectives": ["fair"]}})
+        >>> "Fairness: the response" in editor.calls[-1][0]
+        True
+
+    Raises:
+        ObjectiveError: if an objective is unknown, or none is given.
+        TemplateError: if there is no such template.
+        CheckpointError: if the model cannot be found or loaded.
+        SettingError: if any other option cannot be used.
+    """
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Have prompts captured from now on, for ``llm | aligner``."""
+        super().model_post_init(context)
+        upstream.watch(self)
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        super().__setstate__(state)
+        upstream.watch(self)
+
+    def __copy__(self) -> MetaAlignerRunnable:
+        return _watched(super().__copy__())
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> MetaAlignerRunnable:
+        return _watched(super().__deepcopy__(memo))
+
+    @classmethod
+    def is_lc_serializable(cls) -> bool:
+        """Chains with an aligner can be dumped and loaded."""
+        return True
+
+    @classmethod
+    def get_lc_namespace(cls) -> list[str]:
+        """Where LangChain finds the class when it loads a dumped chain."""
+        return ["langchain_metaaligner", "runnable"]
+
+    @property
+    def config_specs(self) -> list[ConfigurableFieldSpec]:
+        """What a request may set: ``objectives``, for that call alone."""
+        return [
+            ConfigurableFieldSpec(
+                id="objectives",
+                annotation=list[str] | None,
+                name="Objectives",
+                description="Objectives of this request, instead of the aligner's own.",
+                default=None,
+            )
+        ]
+
+    # -- without a chain ---------------------------------------------------------------------
+
+    def align(
+        self, question: Question, answer: str | AIMessage, config: RunnableConfig | None = None
+    ) -> Alignment:
+        """Correct one answer.
+
+        Args:
+            question: the question as a string, a dialogue in the data set's markup, or messages.
+            answer: the draft.
+            config: as for ``invoke``.
+
+        Raises:
+            MissingQuestionError: if the question is blank.
+            EditRejectedError: if the edit fails, under ``on_failure="raise"``.
+        """
+        return self.align_batch([(question, answer)], config)[0]
+
+    def align_batch(
+        self,
+        pairs: Sequence[tuple[Question, str | AIMessage]],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+    ) -> list[Alignment]:
+        """Correct many (question, answer) pairs in one call of the model; see `align`."""
+        jobs = self._pair_jobs(pairs, config)
+        ask(jobs, self)
+        return [job.outcome(self) for job in jobs]
+
+    async def aalign(
+        self, question: Question, answer: str | AIMessage, config: RunnableConfig | None = None
+    ) -> Alignment:
+        """The async twin of `align`."""
+        return (await self.aalign_batch([(question, answer)], config))[0]
+
+    async def aalign_batch(
+        self,
+        pairs: Sequence[tuple[Question, str | AIMessage]],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+    ) -> list[Alignment]:
+        """The async twin of `align_batch`."""
+        jobs = await run_in_executor(None, self._pair_jobs, pairs, config)
+        await aask(jobs, self)
+        return [job.outcome(self) for job in jobs]
+
+    # -- in a chain --------------------------------------------------------------------------
+
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+        """The value with its answer corrected, in the shape in which it came.
+
+        Raises:
+            ShapeError: if no answer can be read from the value.
+            MissingQuestionError: if the question of the answer cannot be known.
+            EditRejectedError: if the edit fails, under ``on_failure="raise"``.
+        """
+
+        def edit(value: Any, run_manager: RunManager, config: RunnableConfig) -> Any:
+            job = self._job(value, run_manager, config)
+            ask([job], self)
+            return self._written(job)
+
+        return self._call_with_config(edit, input, config)
+
+    async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+        """The async twin of `invoke`."""
+
+        async def edit(value: Any, run_manager: RunManager, config: RunnableConfig) -> Any:
+            job = await run_in_executor(None, self._job, value, run_manager, config)
+            await aask([job], self)
+            return self._written(job)
+
+        return await self._acall_with_config(edit, input, config)
+
+    def batch(
+        self,
+        inputs: list[Any],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,
+    ) -> list[Any]:
+        """Many values in one call of the model, whatever ``max_concurrency`` says.
+
+        With an `AlignerLLM` the batch is one generation. Another LangChain model gets all prompts
+        through its own ``batch`` and follows ``max_concurrency`` there.
+        """
+
+        def edit(
+            values: list[Any],
+            run_manager: list[CallbackManagerForChainRun],
+            config: list[RunnableConfig],
+        ) -> list[Any]:
+            jobs = self._jobs(values, run_manager, config)
+            ask(jobs, self)
+            return [_or_error(self._written, job) for job in jobs]
+
+        return self._batch_with_config(edit, inputs, config, return_exceptions=return_exceptions)
+
+    async def abatch(
+        self,
+        inputs: list[Any],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,
+    ) -> list[Any]:
+        """The async twin of `batch`."""
+
+        async def edit(
+            values: list[Any],
+            run_manager: list[AsyncCallbackManagerForChainRun],
+            config: list[RunnableConfig],
+        ) -> list[Any]:
+            jobs = await run_in_executor(None, self._jobs, values, run_manager, config)
+            await aask(jobs, self)
+            return [_or_error(self._written, job) for job in jobs]
+
+        return await self._abatch_with_config(
+            edit, inputs, config, return_exceptions=return_exceptions
+        )
+
+    def stream(
+        self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Iterator[Any]:
+        """Pieces of the corrected value; they add up to what ``invoke`` gives."""
+        yield from self.transform(iter([input]), config, **kwargs)
+
+    def transform(
+        self, input: Iterator[Any], config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Iterator[Any]:
+        """The same, for a value that itself comes in pieces."""
+
+        def edit(
+            chunks: Iterator[Any], run_manager: RunManager, config: RunnableConfig
+        ) -> Iterator[Any]:
+            for value in _added_up(list(chunks)):
+                yield from stream_edit(self._job(value, run_manager, config), self)
+
+        yield from self._transform_stream_with_config(input, edit, config, **kwargs)
+
+    async def astream(
+        self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> AsyncIterator[Any]:
+        """The async twin of `stream`."""
+
+        async def one() -> AsyncIterator[Any]:
+            yield input
+
+        async for chunk in self.atransform(one(), config, **kwargs):
+            yield chunk
+
+    async def atransform(
+        self, input: AsyncIterator[Any], config: RunnableConfig | None = None, **kwargs: Any
+    ) -> AsyncIterator[Any]:
+        """The async twin of `transform`."""
+
+        async def edit(
+            chunks: AsyncIterator[Any], run_manager: RunManager, config: RunnableConfig
+        ) -> AsyncIterator[Any]:
+            for value in _added_up([chunk async for chunk in chunks]):
+                job = await run_in_executor(None, self._job, value, run_manager, config)
+                async for chunk in astream_edit(job, self):
+                    yield chunk
+
+        async for chunk in self._atransform_stream_with_config(input, edit, config, **kwargs):
+            yield chunk
+
+    # -- from values to jobs -----------------------------------------------------------------
+
+    def _jobs(
+        self,
+        values: Sequence[Any],
+        run_managers: Sequence[RunManager],
+        configs: Sequence[RunnableConfig],
+    ) -> list[Job | Exception]:
+        rows = zip(values, run_managers, configs, strict=True)
+        return [_or_error(self._job, *row) for row in rows]
+
+    def _job(self, value: Any, run_manager: RunManager, config: RunnableConfig) -> Job:
+        exchange = read(value, self.question_key, self.answer_key, self.context_key)
+        if exchange.question is None and not exchange.untouched:
+            question = upstream.find(run_manager.run_id, exchange.found_by)
+            if question is None:
+                raise MissingQuestionError(
+                    f"The question of this answer is not known: {exchange.answer!r:.100}. "
+                    f"No single model call that led to it was seen in this chain. {EXPLICIT_FORMS}"
+                )
+            exchange = replace(exchange, question=question)
+        return job_for(exchange, config, self)
+
+    def _pair_jobs(
+        self,
+        pairs: Sequence[tuple[Question, str | AIMessage]],
+        config: RunnableConfig | list[RunnableConfig] | None,
+    ) -> list[Job]:
+        configs = get_config_list(config, len(pairs))
+        exchanges = [
+            replace(read(answer), question=read_question(question)) for question, answer in pairs
+        ]
+        return [job_for(*row, self) for row in zip(exchanges, configs, strict=True)]
+
+    def _written(self, job: Job) -> Any:
+        return job.exchange.shape.write(job.outcome(self))
+
+
+def _watched(aligner: MetaAlignerRunnable) -> MetaAlignerRunnable:
+    upstream.watch(aligner)
+    return aligner
+
+
+def _or_error(function: Callable[..., T], *args: Any) -> T | Exception:
+    """What a function gives for one row of a batch, or the error in its place."""
+    if isinstance(args[0], Exception):
+        return args[0]
+    try:
+        return function(*args)
+    except MetaAlignerError as error:
+        return error
+
+
+def _added_up(chunks: list[Any]) -> list[Any]:
+    """The one value that came in pieces; pieces that do not add replace each other."""
+    if not chunks:
+        return []
+    return [functools.reduce(_added, chunks)]
+
+
+def _added(total: Any, chunk: Any) -> Any:
+    try:
+        return total + chunk
+    except TypeError:
+        return chunk
