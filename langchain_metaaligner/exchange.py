@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from langchain_core.documents import Document
@@ -84,12 +84,12 @@ def read(
     if isinstance(value, str | BaseMessage):
         return _read_answer(value)
     if isinstance(value, list | tuple) and value:
-        return _read_messages(list(value), before=())
+        return _read_messages(list(value))
     if isinstance(value, Mapping):
-        explicit = answer_key is not None or not isinstance(value.get("messages"), list)
-        if explicit:
+        if answer_key is not None or not isinstance(value.get("messages"), list):
             return _read_pair(value, question_key, answer_key, context_key)
-        return _read_messages(value["messages"], before=_without(value, "messages"))
+        inside = _read_messages(value["messages"])
+        return replace(inside, shape=_InDict(inside.shape, value, "messages"))
     raise ShapeError(
         f"No answer can be read from a {type(value).__name__}: {value!r:.200}. {_ALLOWED}"
     )
@@ -128,16 +128,11 @@ def _is_one_text(content: list[Any]) -> bool:
     )
 
 
-def _read_messages(messages: list[Any], before: Mapping[str, Any] | tuple[()]) -> Exchange:
+def _read_messages(messages: list[Any]) -> Exchange:
     if not messages or not all(isinstance(message, BaseMessage) for message in messages):
         raise ShapeError(f"Not a list of messages: {messages!r:.200}. {_ALLOWED}")
     answer = _read_answer(messages[-1])
-    shape: Shape = _InList(answer.shape, messages[:-1])
-    if isinstance(before, Mapping):
-        shape = _InDict(shape, before, "messages")
-    return Exchange(
-        answer.answer, shape, answer.found_by, messages[:-1], untouched=answer.untouched
-    )
+    return replace(answer, shape=_InList(answer.shape, messages[:-1]), question=messages[:-1])
 
 
 def _read_pair(
@@ -165,22 +160,16 @@ def _read_pair(
             f"The dict has no {question_key!r}, named by question_key=; "
             f"its keys are {', '.join(map(repr, value))}."
         )
-    return Exchange(
-        answer.answer,
-        _InDict(answer.shape, _without(value, key), key),
-        answer.found_by,
-        None if asked is None else read_question(value[asked]),
-        _texts(value.get(context_key)) if context_key else (),
-        answer.untouched,
+    return replace(
+        answer,
+        shape=_InDict(answer.shape, value, key),
+        question=None if asked is None else read_question(value[asked]),
+        context=_texts(value.get(context_key)) if context_key else (),
     )
 
 
 def _key(value: Mapping[str, Any], named: str | None, usual: tuple[str, ...]) -> str | None:
     return next((key for key in ((named,) if named else usual) if key in value), None)
-
-
-def _without(value: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    return {name: item for name, item in value.items() if name != key}
 
 
 def read_question(value: Any) -> Question:
@@ -258,13 +247,18 @@ class _Message:
         yield from ()
 
     def piece(self, text: str) -> Iterator[AIMessageChunk]:
-        yield AIMessageChunk(content=text, id=self.message.id)
+        yield AIMessageChunk(content=text, id=self.message.id, name=self.message.name)
 
     def closing(self, alignment: Alignment) -> Iterator[AIMessageChunk]:
-        told = ("id", "name", "additional_kwargs", "usage_metadata")
-        update = {name: getattr(self.message, name) for name in told}
-        update["response_metadata"] = self._metadata(alignment)
-        yield AIMessageChunk(content="").model_copy(update=update)
+        usage = self.message.usage_metadata
+        yield AIMessageChunk(
+            content="",
+            id=self.message.id,
+            name=self.message.name,
+            additional_kwargs=self.message.additional_kwargs,
+            response_metadata=self._metadata(alignment),
+            usage_metadata=usage if usage and "input_tokens" in usage else None,
+        )
 
 
 @dataclass(frozen=True)
@@ -290,15 +284,16 @@ class _InList:
 @dataclass(frozen=True)
 class _InDict:
     answer: Shape
-    others: Mapping[str, Any]
+    value: Mapping[str, Any]
     key: str
 
     def write(self, alignment: Alignment) -> dict[str, Any]:
-        return {**self.others, self.key: self.answer.write(alignment)}
+        return {**self.value, self.key: self.answer.write(alignment)}
 
     def opening(self) -> Iterator[AddableDict]:
-        if self.others:
-            yield AddableDict(self.others)
+        others = {name: item for name, item in self.value.items() if name != self.key}
+        if others:
+            yield AddableDict(others)
         yield from self._keyed(self.answer.opening())
 
     def piece(self, text: str) -> Iterator[AddableDict]:

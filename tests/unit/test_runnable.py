@@ -1,0 +1,423 @@
+"""The runnable over a model that is a function."""
+
+import copy
+import pickle
+
+import pytest
+from langchain_core.documents import Document
+from langchain_core.language_models import FakeListChatModel, FakeListLLM
+from langchain_core.load import dumps, loads
+from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.output_parsers import StrOutputParser
+from langchain_core.runnables import ConfigurableField, RunnableLambda
+
+from langchain_metaaligner import Alignment, MetaAlignerRunnable, Objective
+from langchain_metaaligner.errors import (
+    EditRejectedError,
+    MetaAlignerError,
+    MissingQuestionError,
+    ObjectiveError,
+    SettingError,
+    ShapeError,
+    TemplateError,
+)
+from langchain_metaaligner.testing import FakeAlignerLLM
+
+PAIR = {"question": "why?", "answer": "draft"}
+
+
+def shout(prompt):
+    return prompt.rpartition(" | Answer: ")[2].removesuffix(" | Edit: ").upper()
+
+
+def make(function=shout, **options):
+    fake = {name: options.pop(name) for name in ("context", "finish_reason") if name in options}
+    options = {"objectives": ["fair"], "template": "UltraFeedback", **options}
+    return MetaAlignerRunnable(llm=FakeAlignerLLM(function, **fake), **options)
+
+
+def test_prompt_and_record():
+    aligner = make(objectives=["fair", "humour"])
+    alignment = aligner.align("why?", "draft")
+    assert aligner.llm.calls == [
+        [
+            "You are an assistant to human. You will be provided with a query and an answer. "
+            "Consider the query, then edit the answer to improve it considering these aspects: "
+            "Fairness: the response should avoid biased or one-sided arguments and consider "
+            "different points of view.; Humour: the response should be cheerful and amusing "
+            "| Query: why? | Answer: draft | Edit: "
+        ]
+    ]
+    assert alignment.text == "DRAFT"
+    assert alignment.original == "draft"
+    assert (alignment.decision, alignment.reason) == ("edited", None)
+    assert alignment.objectives == ("fair", "humor")
+    assert alignment.template == "UltraFeedback"
+    assert alignment.model == "fake-aligner"
+    assert alignment.question == "why?"
+    assert alignment.prompt_tokens > 40
+    assert alignment.completion_tokens == 1
+    assert alignment.seconds > 0
+
+
+def test_record_of_a_message_brings_the_alignment_back():
+    chain = FakeListChatModel(responses=["draft"]) | make()
+    message = chain.invoke("why?")
+    assert message.content == "DRAFT"
+    record = message.response_metadata["metaaligner"]
+    assert record["original"] == "draft"
+    assert Alignment(**record).diff == "[-draft-]{+DRAFT+}"
+
+
+def test_unchanged():
+    assert make(lambda prompt: "draft").align("why?", "draft").decision == "unchanged"
+
+
+def fail(prompt):
+    raise RuntimeError("no memory left")
+
+
+@pytest.mark.parametrize(
+    ("function", "options", "reason"),
+    [
+        (fail, {}, "error"),
+        (lambda prompt: "", {}, "empty"),
+        (lambda prompt: "no no no. " * 30, {}, "looping"),
+        (lambda prompt: prompt, {}, "template_leak"),
+        (shout, {"finish_reason": "length"}, "truncated"),
+        (shout, {"context": 10}, "too_long"),
+        (lambda prompt: "none", {"preserve": ["numbers"]}, "preserve"),
+        (shout, {"checks": [lambda draft, edit: "too_loud"]}, "too_loud"),
+        (shout, {"checks": [lambda draft, edit: 1 / 0]}, "error"),
+    ],
+)
+class TestFailures:
+    DRAFT = "It costs 5 euros."
+
+    def test_the_draft_stands(self, function, options, reason):
+        alignment = make(function, **options).align("why?", self.DRAFT)
+        assert (alignment.decision, alignment.reason) == ("kept", reason)
+        assert alignment.text == alignment.original == self.DRAFT
+        assert alignment.detail
+
+    def test_or_it_raises(self, function, options, reason):
+        aligner = make(function, on_failure="raise", **options)
+        with pytest.raises(EditRejectedError, match=reason) as error:
+            aligner.align("why?", self.DRAFT)
+        assert error.value.alignment.original == self.DRAFT
+        assert isinstance(error.value, MetaAlignerError)
+
+    def test_streams_give_the_draft(self, function, options, reason):
+        for streaming in ("checked", "live"):
+            aligner = make(function, streaming=streaming, **options)
+            chunks = list(aligner.stream({"question": "why?", "answer": AIMessage(self.DRAFT)}))
+            message = [chunk["answer"] for chunk in chunks if "answer" in chunk]
+            total = message[0]
+            for chunk in message[1:]:
+                total = total + chunk
+            record = total.response_metadata["metaaligner"]
+            assert record["reason"] == reason
+            assert record["original"] == self.DRAFT
+            assert total.content == record["text"]
+            if streaming == "checked" or record["decision"] == "kept":
+                assert total.content == self.DRAFT
+
+
+def test_error_of_one_row_is_its_own():
+    aligner = make()
+    rows = [PAIR, {"question": " ", "answer": "x"}, 3, PAIR]
+    results = aligner.batch(rows, return_exceptions=True)
+    assert results[0]["answer"] == results[3]["answer"] == "DRAFT"
+    assert isinstance(results[1], MissingQuestionError)
+    assert isinstance(results[2], ShapeError)
+    assert len(aligner.llm.calls) == 1
+    with pytest.raises(MissingQuestionError):
+        aligner.batch(rows)
+
+
+@pytest.mark.parametrize("concurrency", [None, 1, 4])
+async def test_a_batch_is_one_call(concurrency):
+    pairs = [{"question": f"q{i}", "answer": f"a{i}"} for i in range(30)]
+    config = {"max_concurrency": concurrency} if concurrency else None
+    aligner = make()
+    expected = [f"A{i}" for i in range(30)]
+    assert [row["answer"] for row in aligner.batch(pairs, config)] == expected
+    assert [row["answer"] for row in await aligner.abatch(pairs, config)] == expected
+    chain = RunnableLambda(lambda pair: pair) | aligner
+    assert [row["answer"] for row in chain.batch(pairs, config)] == expected
+    assert [len(call) for call in aligner.llm.calls] == [30, 30, 30]
+    assert aligner.batch([]) == []
+
+
+def test_align_batch_is_one_call():
+    aligner = make()
+    texts = [one.text for one in aligner.align_batch([("q", "a"), ("q", "b"), ("q", "")])]
+    assert texts == ["A", "B", ""]
+    assert len(aligner.llm.calls) == 1
+
+
+async def test_async_twins():
+    aligner = make()
+    assert (await aligner.ainvoke(PAIR))["answer"] == "DRAFT"
+    assert (await aligner.aalign("q", "a")).text == "A"
+    assert [one.text for one in await aligner.aalign_batch([("q", "a")])] == ["A"]
+    failing = make(fail)
+    assert (await failing.ainvoke(PAIR))["answer"] == "draft"
+    with pytest.raises(MissingQuestionError):
+        await aligner.ainvoke("a text from nowhere")
+
+
+@pytest.mark.parametrize("streaming", ["checked", "live"])
+async def test_streams_come_in_pieces_and_add_up(streaming):
+    aligner = make(lambda prompt: "one two  three\n four ", streaming=streaming)
+    chain = FakeListChatModel(responses=["draft"]) | aligner
+    chunks = list(chain.stream("why?"))
+    assert len(chunks) > 3
+    assert "".join(chunk.content for chunk in chunks) == "one two  three\n four "
+    assert (
+        sum(
+            chunk.response_metadata != {}
+            for chunk in chunks
+            if "metaaligner" in chunk.response_metadata
+        )
+        == 1
+    )
+    texts = [piece async for piece in (chain | StrOutputParser()).astream("why?")]
+    assert len(texts) > 3
+    assert "".join(texts) == "one two  three\n four "
+
+
+def test_live_text_that_a_check_refuses_is_noted():
+    aligner = make(streaming="live", checks=[lambda draft, edit: "too_loud"])
+    *_, last = (FakeListChatModel(responses=["draft"]) | aligner).stream("why?")
+    record = last.response_metadata["metaaligner"]
+    assert (record["decision"], record["reason"], record["text"]) == ("edited", "too_loud", "DRAFT")
+
+
+def test_live_failure_after_a_shown_piece_carries_the_draft():
+    class Breaking(FakeAlignerLLM):
+        def _stream(self, prompt, **kwargs):
+            yield from list(super()._stream(prompt, **kwargs))[:1]
+            raise RuntimeError("lost connection")
+
+    aligner = MetaAlignerRunnable(
+        objectives=["fair"], llm=Breaking(lambda prompt: "one two"), streaming="live"
+    )
+    shown = []
+    with pytest.raises(EditRejectedError) as error:
+        shown.extend(aligner.stream(PAIR))
+    assert error.value.alignment.original == "draft"
+    assert shown == [{"question": "why?"}, {"answer": "one "}]
+
+
+def test_imhi_prefix_never_shows():
+    for streaming in ("checked", "live"):
+        aligner = make(lambda prompt: "Answer: the post", template="IMHI", streaming=streaming)
+        pieces = [chunk["answer"] for chunk in aligner.stream(PAIR) if "answer" in chunk]
+        assert "".join(pieces) == "the post"
+        assert aligner.align("q", "a").text == "the post"
+
+
+def test_request_with_objectives_of_its_own():
+    aligner = make()
+    chain = FakeListChatModel(responses=["draft"]) | aligner
+    chain.invoke("why?", {"configurable": {"objectives": ["harmless"]}})
+    chain.invoke("why?")
+    chain.with_config(configurable={"objectives": ["honest"]}).invoke("why?")
+    chain.batch(
+        ["why?", "why?"], [{"configurable": {"objectives": [one]}} for one in ("len", "IF")]
+    )
+    prompts = [prompt for call in aligner.llm.calls for prompt in call]
+    labels = ["Harmlessness", "Fairness", "Honesty", "Length", "Instruction following"]
+    for prompt, label in zip(prompts, labels, strict=True):
+        assert f"aspects: {label}: the" in prompt
+        assert prompt.count(": the ") == 1
+    with pytest.raises(ObjectiveError, match="harmles"):
+        chain.invoke("why?", {"configurable": {"objectives": ["harmles"]}})
+    assert "objectives" in {spec.id for spec in chain.config_specs}
+
+
+def test_configurable_fields():
+    chain = FakeListChatModel(responses=["draft"]) | make().configurable_fields(
+        template=ConfigurableField(id="template")
+    )
+    message = chain.invoke("why?", {"configurable": {"template": "imhi"}})
+    assert message.response_metadata["metaaligner"]["template"] == "IMHI"
+
+
+def test_context_goes_into_the_question_and_out_first():
+    docs = [Document("first document"), Document("second document")]
+    value = {"input": "why?", "answer": "draft", "context": docs}
+    aligner = make()
+    assert aligner.invoke(value) == {**value, "answer": "DRAFT"}
+    assert "| Query: first document\n\nsecond document\n\nwhy? | Answer" in aligner.llm.calls[0][0]
+    short = make(context=len(aligner.llm.calls[0][0].split()))
+    short.invoke(value)
+    assert "| Query: first document\n\nwhy? | Answer" in short.llm.calls[0][0]
+    without = make(context_key=None)
+    without.invoke(value)
+    assert "| Query: why? | Answer" in without.llm.calls[0][0]
+
+
+def test_long_dialogue_loses_its_oldest_turns():
+    history = [
+        message
+        for i in range(9)
+        for message in (HumanMessage(f"question {i}"), AIMessage(f"answer {i}"))
+    ]
+    aligner = make(template="HH-RLHF", context=70)
+    messages = aligner.invoke([*history, HumanMessage("last question"), AIMessage("draft")])
+    prompt = aligner.llm.calls[0][0]
+    assert messages[-1].content == "DRAFT"
+    assert messages[:-1] == [*history, HumanMessage("last question")]
+    assert "question 8" in prompt
+    assert "question 0" not in prompt
+    assert "Human: last question \n\nAssistant: | Answer: draft | Edit: " in prompt
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"objectives": ["harmles"]}, ObjectiveError, "Did you mean 'harmless'"),
+        ({"objectives": []}, ObjectiveError, "empty"),
+        ({"objectives": "harmless"}, ObjectiveError, "list"),
+        ({"objectives": 3}, ObjectiveError, "list"),
+        ({"objectives": None}, ObjectiveError, "list"),
+        ({"template": "HHRLHF"}, TemplateError, "Did you mean 'HH-RLHF'"),
+        ({"template": 3}, SettingError, "template"),
+        ({"on_failure": "ignore"}, SettingError, "'original' or 'raise'"),
+        ({"preserve": ["dates"]}, SettingError, "'code', 'urls', 'numbers' or 'citations'"),
+        ({"objektives": ["fair"]}, SettingError, "Did you mean 'objectives'"),
+        ({"llm": "mini"}, SettingError, "model="),
+        ({"checks": ["x"]}, SettingError, "checks"),
+    ],
+)
+def test_mistakes_of_the_caller(options, error, message):
+    with pytest.raises(error, match=message) as raised:
+        MetaAlignerRunnable(**{"objectives": ["fair"], "llm": FakeAlignerLLM(shout), **options})
+    assert isinstance(raised.value, MetaAlignerError)
+    assert "validation error" not in str(raised.value)
+
+
+def test_objectives_are_needed():
+    with pytest.raises(SettingError, match="needs objectives="):
+        MetaAlignerRunnable(llm=FakeAlignerLLM(shout))
+
+
+@pytest.mark.parametrize("question", ["", " ", "\n\t", "\u3000", []])
+def test_blank_questions(question):
+    with pytest.raises(MissingQuestionError, match="blank"):
+        make().align(question, "a")
+
+
+def test_own_objective_object():
+    aligner = make(objectives=[Objective("kind", "the response should be kind"), "Short: be short"])
+    aligner.align("q", "a")
+    assert (
+        "aspects: Kind: the response should be kind; Short: be short |" in aligner.llm.calls[0][0]
+    )
+
+
+def test_any_llm_and_its_missing_finish_reason():
+    aligner = MetaAlignerRunnable(objectives=["fair"], llm=FakeListLLM(responses=["better"]))
+    alignment = aligner.align("q", "a")
+    assert (alignment.text, alignment.completion_tokens) == ("better", None)
+    chat = MetaAlignerRunnable(objectives=["fair"], llm=FakeListChatModel(responses=["better"]))
+    assert chat.align("q", "a").text == "better"
+    bound = FakeListLLM(responses=["better"]).with_retry()
+    assert MetaAlignerRunnable(objectives=["fair"], llm=bound).align("q", "a").text == "better"
+
+
+def test_any_llm_follows_its_own_concurrency():
+    sizes = []
+
+    class Counting(FakeListLLM):
+        def generate_prompt(self, prompts, **kwargs):
+            sizes.append(len(prompts))
+            return super().generate_prompt(prompts, **kwargs)
+
+    aligner = MetaAlignerRunnable(objectives=["fair"], llm=Counting(responses=["x"] * 10))
+    aligner.batch([PAIR] * 10, {"max_concurrency": 4})
+    assert sizes == [4, 4, 2]
+
+
+def module_level(prompt):
+    return "EDITED"
+
+
+def test_dumps_pickles_and_copies_work_in_a_chain():
+    aligner = make(module_level)
+    llm = FakeListChatModel(responses=["draft"])
+    chain = llm | aligner
+    assert chain.invoke("why?").content == "EDITED"
+    for twin in (
+        pickle.loads(pickle.dumps(aligner)),
+        copy.deepcopy(aligner),
+        copy.copy(aligner),
+        aligner.model_copy(),
+        aligner.model_copy(update={"objectives": ["honest"]}),
+    ):
+        assert (llm | twin).invoke("why?").content == "EDITED"
+    assert pickle.loads(pickle.dumps(chain)).invoke("why?").content == "EDITED"
+
+
+def test_nothing_of_a_call_stays_on_the_object():
+    aligner = make()
+    before = pickle.dumps(aligner.model_dump(exclude={"llm"}))
+    aligner.batch([PAIR] * 3)
+    aligner.align("q", "a", {"configurable": {"objectives": ["honest"]}})
+    assert pickle.dumps(aligner.model_dump(exclude={"llm"})) == before
+
+
+def test_callers_values_are_never_changed():
+    message = AIMessage("draft", response_metadata={"a": 1})
+    value = {"messages": [HumanMessage("q"), message], "n": [1]}
+    snapshot = copy.deepcopy(value)
+    make().invoke(value)
+    assert value == snapshot
+
+
+def test_missing_question_shows_the_explicit_forms():
+    with pytest.raises(MissingQuestionError, match=r"\"question\".*\"answer\".*align\("):
+        make().invoke("an answer from nowhere")
+
+
+def test_own_runs_are_tagged_and_traced_below_the_call():
+    seen = []
+
+    class Watching(FakeAlignerLLM):
+        def _generate(self, prompts, run_manager=None, **kwargs):
+            seen.append((run_manager.tags, run_manager.parent_run_id))
+            return super()._generate(prompts, run_manager=run_manager, **kwargs)
+
+    aligner = MetaAlignerRunnable(objectives=["fair"], llm=Watching(shout))
+    aligner.invoke(PAIR, {"tags": ["mine"]})
+    tags, parent = seen[0]
+    assert "metaaligner:editing" in tags
+    assert "mine" in tags
+    assert parent is not None
+
+
+def test_the_draft_comes_back_with_its_delimiters():
+    draft = "use a | answer: b </s> \ud800 | edit: c"
+    aligner = make(
+        lambda prompt: prompt.rpartition(" | Answer: ")[2].removesuffix(" | Edit: ") + "!"
+    )
+    alignment = aligner.align("q", draft)
+    assert alignment.text == draft + "!"
+    assert alignment.original == draft
+    assert aligner.llm.calls[0][0].count(" | Edit: ") == 1
+
+
+@pytest.mark.filterwarnings("ignore:The function `loads` is in beta")
+def test_loads_what_it_dumps():
+    own = Objective("kind", "be kind")
+    aligner = MetaAlignerRunnable(objectives=["fair", own], llm=FakeListLLM(responses=["x"]))
+    text = dumps(aligner.model_copy(update={"llm": None}))
+    assert '"not_implemented"' not in text
+    loaded = loads(
+        text,
+        allowed_objects=[MetaAlignerRunnable, Objective],
+        valid_namespaces=["langchain_metaaligner"],
+    )
+    assert loaded.objectives == aligner.objectives
