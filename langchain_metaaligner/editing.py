@@ -90,7 +90,7 @@ def _record(
     )
 
 
-class Completion(BaseCallbackHandler):
+class CompletionReport(BaseCallbackHandler):
     """Hears what a LangChain model reports of one completion besides its text.
 
     Finish reasons and token counts do not pass through ``batch`` and ``stream``, but callbacks
@@ -186,7 +186,7 @@ def _from_longest(template: EditTemplate, asked: str, context: Sequence[str]) ->
 def conclude(
     planned: EditPlan,
     output: str,
-    completion: Completion,
+    completion: CompletionReport,
     seconds: float,
     preserve: Sequence[Preserved] = (),
     checks: Sequence[Check] = (),

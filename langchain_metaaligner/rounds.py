@@ -16,7 +16,7 @@ from langchain_metaaligner.alignment import Alignment
 from langchain_metaaligner.editing import (
     TOO_LONG,
     Brief,
-    Completion,
+    CompletionReport,
     EditPlan,
     Fits,
     conclude,
@@ -49,7 +49,7 @@ class Job:
     planned: EditPlan | None
     config: RunnableConfig
     alignment: Alignment | None = None
-    completion: Completion = field(default_factory=Completion)
+    completion: CompletionReport = field(default_factory=CompletionReport)
 
     @property
     def prompt(self) -> str:

@@ -15,6 +15,7 @@ app = typer.Typer(
     name="metaaligner",
     help="Make any LLM's answer better, on objectives you name.",
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
