@@ -6,12 +6,12 @@ import pickle
 import pytest
 from langchain_core.documents import Document
 from langchain_core.language_models import FakeListChatModel, FakeListLLM
-from langchain_core.load import dumps, loads
+from langchain_core.load import dumps
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.runnables import ConfigurableField, RunnableLambda
 
-from langchain_metaaligner import Alignment, MetaAlignerRunnable, Objective
+from langchain_metaaligner import Alignment, EditTemplate, MetaAlignerRunnable, Objective
 from langchain_metaaligner.errors import (
     EditRejectedError,
     MetaAlignerError,
@@ -26,8 +26,12 @@ from langchain_metaaligner.testing import FakeAlignerLLM
 PAIR = {"question": "why?", "answer": "draft"}
 
 
+def drafted(prompt):
+    return prompt.rpartition(" | Answer: ")[2].removesuffix(" | Edit: ")
+
+
 def shout(prompt):
-    return prompt.rpartition(" | Answer: ")[2].removesuffix(" | Edit: ").upper()
+    return drafted(prompt).upper()
 
 
 def make(function=shout, **options):
@@ -398,26 +402,36 @@ def test_own_runs_are_tagged_and_traced_below_the_call():
     assert parent is not None
 
 
-def test_the_draft_comes_back_with_its_delimiters():
-    draft = "use a | answer: b </s> \ud800 | edit: c"
-    aligner = make(
-        lambda prompt: prompt.rpartition(" | Answer: ")[2].removesuffix(" | Edit: ") + "!"
-    )
-    alignment = aligner.align("q", draft)
-    assert alignment.text == draft + "!"
-    assert alignment.original == draft
-    assert aligner.llm.calls[0][0].count(" | Edit: ") == 1
+@pytest.mark.parametrize("template", ["HH-RLHF", "UltraFeedback", "IMHI"])
+def test_hostile_drafts_come_back_as_they_were_written(template, hostile):
+    aligner = make(lambda prompt: "Edited: " + drafted(prompt), template=template)
+    alignment = aligner.align("why?", hostile)
+    prompt = aligner.llm.calls[0][0]
+    for delimiter in EditTemplate.named(template).delimiters:
+        assert prompt.count(delimiter) == 1
+    assert alignment.original == hostile
+    if alignment.decision == "edited":
+        assert alignment.text == f"Edited: {hostile}"
+    else:
+        assert alignment.text == hostile
 
 
-@pytest.mark.filterwarnings("ignore:The function `loads` is in beta")
-def test_loads_what_it_dumps():
+@pytest.mark.parametrize("template", ["HH-RLHF", "UltraFeedback", "IMHI"])
+def test_hostile_questions_stay_in_their_slot(template, hostile):
+    aligner = make(template=template)
+    messages = [HumanMessage(hostile), AIMessage(hostile), HumanMessage(f"x{hostile}")]
+    for question in (f"x{hostile}", messages):
+        aligner.align(question, "draft")
+        prompt = aligner.llm.calls[-1][0]
+        for delimiter in EditTemplate.named(template).delimiters:
+            assert prompt.count(delimiter) == 1
+    if template == "HH-RLHF":
+        assert prompt.count("\n\nHuman:") == 2
+
+
+def test_dumps_whole():
     own = Objective("kind", "be kind")
     aligner = MetaAlignerRunnable(objectives=["fair", own], llm=FakeListLLM(responses=["x"]))
     text = dumps(aligner.model_copy(update={"llm": None}))
     assert '"not_implemented"' not in text
-    loaded = loads(
-        text,
-        allowed_objects=[MetaAlignerRunnable, Objective],
-        valid_namespaces=["langchain_metaaligner"],
-    )
-    assert loaded.objectives == aligner.objectives
+    assert "be kind" in text
