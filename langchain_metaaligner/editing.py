@@ -63,16 +63,21 @@ class EditPlan:
         return self.record(self.brief.answer, "kept", **told)
 
 
-def untouched(brief: Brief, reason: str) -> Alignment:
-    """The record of an answer that is none to edit, such as a turn that calls tools."""
-    return _record(brief, "", brief.answer, "kept", {"reason": reason, "detail": UNTOUCHED[reason]})
+def keep(brief: Brief, refusal: Refusal) -> Alignment:
+    """The record of an answer for which no prompt was made."""
+    told = {"reason": refusal.reason, "detail": refusal.detail}
+    return _record(brief, "", brief.answer, "kept", told)
 
 
 UNTOUCHED = {
-    "tool_calls": "A turn that calls tools is not an answer.",
-    "empty_draft": "The answer has no text.",
-    "not_one_text": "The answer is not one text, but several blocks or another medium.",
+    reason: Refusal(reason, detail)
+    for reason, detail in (
+        ("tool_calls", "A turn that calls tools is not an answer."),
+        ("empty_draft", "The answer has no text."),
+        ("not_one_text", "The answer is not one text, but several blocks or another medium."),
+    )
 }
+"""Why an answer is none to edit."""
 
 
 def _record(

@@ -124,7 +124,9 @@ def _is_one_text(content: list[Any]) -> bool:
         return False
     block = content[0]
     return isinstance(block, str) or (
-        isinstance(block, dict) and block.get("type") == "text" and isinstance(block["text"], str)
+        isinstance(block, dict)
+        and block.get("type") == "text"
+        and isinstance(block.get("text"), str)
     )
 
 

@@ -15,14 +15,15 @@ from langchain_core.runnables import RunnableConfig
 from langchain_metaaligner.alignment import Alignment
 from langchain_metaaligner.editing import (
     TOO_LONG,
+    UNTOUCHED,
     Brief,
     CompletionReport,
     EditPlan,
     Fits,
     conclude,
     failure,
+    keep,
     plan,
-    untouched,
 )
 from langchain_metaaligner.errors import EditRejectedError, MetaAlignerError
 from langchain_metaaligner.exchange import Exchange
@@ -75,13 +76,14 @@ class Job:
         assert self.planned is not None
         if isinstance(output, MetaAlignerError):
             raise output
-        if isinstance(output, BaseException):
-            self.alignment = self.planned.keep(failure(output), seconds=seconds)
-        else:
-            text = output.text if isinstance(output, BaseMessage) else str(output)
+        text = output.text if isinstance(output, BaseMessage) else output
+        if isinstance(text, str):
             self.alignment = conclude(
                 self.planned, text, self.completion, seconds, settings.preserve, settings.checks
             )
+        else:
+            error = text if isinstance(text, BaseException) else _no_text(text)
+            self.alignment = self.planned.keep(failure(error), seconds=seconds)
 
     def outcome(self, settings: AlignerSettings) -> Alignment:
         """The record of a settled answer.
@@ -90,7 +92,7 @@ class Job:
             EditRejectedError: if the edit failed, under ``on_failure="raise"``.
         """
         assert self.alignment is not None
-        if self.alignment.decision == "kept" and self.planned is not None:
+        if self.alignment.decision == "kept" and not self.exchange.untouched:
             logger.info("Draft kept (%s): %s", self.alignment.reason, self.alignment.detail)
             if settings.on_failure == "raise":
                 raise EditRejectedError(self.alignment)
@@ -115,14 +117,19 @@ def job_for(exchange: Exchange, config: RunnableConfig, settings: AlignerSetting
         settings.editor_name,
     )
     if exchange.untouched:
-        return Job(exchange, None, config, untouched(brief, exchange.untouched))
-    planned = plan(brief, fits_of(settings.editor))
+        return Job(exchange, None, config, keep(brief, UNTOUCHED[exchange.untouched]))
+    try:
+        planned = plan(brief, _fits_of(settings.editor))
+    except MetaAlignerError:
+        raise
+    except Exception as error:  # the model's tokenizer: a failing model leaves the draft
+        return Job(exchange, None, config, keep(brief, failure(error)))
     settled = planned.keep(TOO_LONG) if planned.prompt is None else None
     return Job(exchange, planned, config, settled)
 
 
-def fits_of(editor: Any) -> Fits:
-    """How to tell whether a prompt fits a model; of one that is not ours, nothing is known."""
+def _fits_of(editor: Any) -> Fits:
+    """Of a model that is not ours, the context is not known."""
     return editor.fits if isinstance(editor, EditingLLM) else lambda prompt, answer: True
 
 
@@ -159,11 +166,19 @@ class _Round:
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
         if error is not None and not isinstance(error, Exception):
             return False
-        outputs = [error] * len(self._open) if error else self.outputs
+        outputs = self.outputs
+        if error is None and len(outputs) != len(self._open):
+            error = ValueError(f"The model gave {len(outputs)} texts for {len(self._open)}.")
+        if error is not None:
+            outputs = [error] * len(self._open)
         seconds = time.perf_counter() - self._started
         for job, output in zip(self._open, outputs, strict=True):
             job.settle(output, seconds, self._settings)
         return True
+
+
+def _no_text(output: Any) -> TypeError:
+    return TypeError(f"The model gave a {type(output).__name__} and no text: {output!r:.200}")
 
 
 def _heard_by(handler: BaseCallbackHandler, callbacks: Any) -> Any:

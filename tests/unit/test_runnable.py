@@ -127,6 +127,40 @@ class TestFailures:
                 assert total.content == self.DRAFT
 
 
+class Unwell(FakeAlignerLLM):
+    """Its tokenizer fails."""
+
+    context: int | None = 100
+
+    def get_num_tokens(self, text):
+        raise RuntimeError("no tokenizer")
+
+
+@pytest.mark.parametrize(
+    "llm",
+    [
+        Unwell(shout),
+        RunnableLambda(lambda prompt: {"not": "a text"}),
+        RunnableLambda(lambda prompt: 1 / 0),
+    ],
+)
+def test_a_broken_model_leaves_the_draft(llm):
+    aligner = MetaAlignerRunnable(objectives=["fair"], llm=llm)
+    alignment = aligner.align("q", "draft")
+    assert (alignment.text, alignment.reason) == ("draft", "error")
+    with pytest.raises(EditRejectedError):
+        aligner.model_copy(update={"on_failure": "raise"}).align("q", "draft")
+
+
+def test_a_model_that_gives_too_few_texts_leaves_the_drafts():
+    class Short(FakeListLLM):
+        def batch(self, inputs, *args, **kwargs):
+            return ["only one"]
+
+    aligner = MetaAlignerRunnable(objectives=["fair"], llm=Short(responses=["x"]))
+    assert [one.reason for one in aligner.align_batch([("q", "a"), ("q", "b")])] == ["error"] * 2
+
+
 def test_error_of_one_row_is_its_own():
     aligner = make()
     rows = [PAIR, {"question": " ", "answer": "x"}, 3, PAIR]

@@ -1,0 +1,305 @@
+"""A checkpoint as a LangChain LLM: `AlignerLLM`."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from typing import Any
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.outputs import Generation, GenerationChunk, LLMResult
+from langchain_core.runnables.config import run_in_executor
+from pydantic import ConfigDict, Field, PrivateAttr, field_validator
+from typing_extensions import Self
+
+from langchain_metaaligner.errors import SettingError, plain_validation
+from langchain_metaaligner.models.base import EditingLLM
+from langchain_metaaligner.models.checkpoint import Checkpoint, adopt, load
+from langchain_metaaligner.models.generation import Completion, Decoding, complete
+from langchain_metaaligner.models.source import CheckpointSpec, read_metadata, resolve
+from langchain_metaaligner.models.streaming import stream
+
+
+class AlignerLLM(EditingLLM):
+    """A MetaAligner checkpoint, run on this machine.
+
+    Weights are read at the first use and shared by all runnables that name the same checkpoint.
+    Decoding is greedy unless ``generation`` says otherwise, and an answer ends at the end of
+    sequence, at a stop text, or when it runs out of room: never before.
+
+    Attributes:
+        model: "mini", a folder in the layout of the Hugging Face Hub, or an id on the Hub.
+        revision: branch, tag or commit on the Hub.
+        device: "cuda", "cuda:1", "mps", "cpu", …; None takes the first of these that is there.
+        dtype: "bfloat16", "float16" or "float32", or such a ``torch.dtype``, which is kept by name;
+            None is bfloat16 on CUDA and float32 elsewhere.
+        device_map: accelerate's map of layers to devices: "auto", or a mapping. Excludes
+            ``device``.
+        quantization: "8bit" or "4bit"; needs the extra of that name.
+        trust_remote_code: run the Python code that the checkpoint brings along.
+        batch_size: prompts in one forward pass, at least 1.
+        max_new_tokens: tokens that an answer may take, at least 1. Prompt and answer together never
+            exceed the model's context.
+        stop: texts that end an answer; it is cut before the first of them.
+        generation: further options of transformers' ``GenerationConfig``, such as
+            ``{"do_sample": True, "temperature": 0.7}``. Those in a checkpoint do not apply.
+        adopted: key of weights taken over by `from_pipeline` in this process.
+
+    Raises:
+        CheckpointError: when the folder does not exist, or holds no config or no weights.
+        SettingError: when an option has a value that cannot work.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: str = "mini"
+    revision: str | None = None
+    device: str | None = None
+    dtype: str | None = None
+    device_map: str | dict[str, Any] | None = None
+    quantization: str | None = None
+    trust_remote_code: bool = False
+    batch_size: int = Field(default=8, ge=1)
+    max_new_tokens: int = Field(default=1024, ge=1)
+    stop: list[str] | None = None
+    generation: dict[str, Any] = Field(default_factory=dict)
+    adopted: str | None = Field(default=None, repr=False)
+
+    _checkpoint: Checkpoint | None = PrivateAttr(default=None)
+
+    def __init__(self, **fields: Any) -> None:
+        with plain_validation(type(self)):
+            super().__init__(**fields)
+        self._decoding(None, {})
+        spec = self._spec()
+        if spec.adopted is None:
+            resolve(spec.model)
+
+    @field_validator("dtype", mode="before")
+    @classmethod
+    def _name_dtype(cls, value: Any) -> Any:
+        return None if value is None else str(value).removeprefix("torch.")
+
+    @classmethod
+    def from_pretrained(cls, model: str = "mini", **fields: Any) -> Self:
+        """Make an `AlignerLLM` and read its weights at once.
+
+        Args:
+            model: "mini", a folder, or an id on the Hub.
+            **fields: any other field of the class.
+
+        Returns:
+            The LLM, ready to run.
+
+        Raises:
+            CheckpointError: when the checkpoint does not exist, is broken, or is no decoder
+                language model.
+            MissingExtraError: when ``quantization`` is given and bitsandbytes is not installed.
+            SettingError: when an option has a value that cannot work.
+        """
+        llm = cls(model=model, **fields)
+        llm._loaded()
+        return llm
+
+    @classmethod
+    def from_pipeline(cls, pipeline: Any, **fields: Any) -> Self:
+        """Run the model of a text-generation pipeline that is in memory already.
+
+        The pipeline's own generation is not used, nor are its options, except ``max_new_tokens``.
+        The pipeline is not changed.
+
+        Args:
+            pipeline: a ``HuggingFacePipeline`` of langchain-huggingface, or one of transformers.
+            **fields: fields of the class that are not about loading, such as ``stop``.
+
+        Returns:
+            The LLM. Unpickled in another process, it reads the model by its name.
+
+        Raises:
+            SettingError: when the pipeline is not for text generation.
+            CheckpointError: when its model is no decoder language model.
+        """
+        inner = getattr(pipeline, "pipeline", pipeline)
+        task = getattr(inner, "task", type(inner).__name__)
+        if task != "text-generation":
+            raise SettingError(
+                f"A pipeline of the task {task!r} was given; only 'text-generation' can edit."
+            )
+        spec, checkpoint = adopt(inner.model, inner.tokenizer)
+        options = getattr(pipeline, "pipeline_kwargs", None) or inner._forward_params
+        if options.get("max_new_tokens") is not None:
+            fields.setdefault("max_new_tokens", options["max_new_tokens"])
+        llm = cls(model=spec.model, adopted=spec.adopted, **fields)
+        llm._checkpoint = checkpoint
+        return llm
+
+    @classmethod
+    def is_lc_serializable(cls) -> bool:
+        """True: the fields are written, the weights never are."""
+        return True
+
+    @classmethod
+    def get_lc_namespace(cls) -> list[str]:
+        """Where LangChain finds the class again."""
+        return ["langchain_metaaligner", "models", "aligner"]
+
+    @property
+    def context_length(self) -> int | None:
+        """Tokens that prompt and edit may take together; None where there is no limit."""
+        return self._loaded().context_length
+
+    @property
+    def trained_template(self) -> str | None:
+        """Name of the edit template in the checkpoint's metadata, read without its weights."""
+        if self._checkpoint is not None:
+            return self._checkpoint.metadata.get("template")
+        return read_metadata(self._spec()).get("template")
+
+    @property
+    def display_name(self) -> str:
+        """The name of the model as it was given."""
+        return self.model or "pipeline"
+
+    @property
+    def _llm_type(self) -> str:
+        return "metaaligner"
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        names = ("model", "revision", "device", "dtype", "device_map", "quantization", "adopted")
+        return {
+            **{name: getattr(self, name) for name in names},
+            "max_new_tokens": self.max_new_tokens,
+            "stop": self.stop,
+            "generation": self.generation,
+        }
+
+    def get_token_ids(self, text: str) -> list[int]:
+        """The ids that the model sees for a prompt, beginning of sequence included.
+
+        Args:
+            text: the prompt.
+
+        Returns:
+            The ids; ``get_num_tokens`` is their number.
+        """
+        return self._loaded().encode([text])[0]
+
+    def __getstate__(self) -> dict[Any, Any]:
+        state = super().__getstate__()
+        private = {**(state["__pydantic_private__"] or {}), "_checkpoint": None}
+        return {**state, "__pydantic_private__": private}
+
+    def _spec(self) -> CheckpointSpec:
+        return CheckpointSpec(
+            model=self.model,
+            revision=self.revision,
+            device=self.device,
+            dtype=self.dtype,
+            device_map=self.device_map,
+            quantization=self.quantization,
+            trust_remote_code=self.trust_remote_code,
+            adopted=self.adopted,
+        )
+
+    def _loaded(self) -> Checkpoint:
+        if self._checkpoint is None:
+            self._checkpoint = load(self._spec())
+        return self._checkpoint
+
+    def _decoding(self, stop: list[str] | None, options: dict[str, Any]) -> Decoding:
+        options = {**self.generation, **options}
+        return Decoding(
+            max_new_tokens=options.pop("max_new_tokens", self.max_new_tokens),
+            stop=tuple(self.stop or ()) + tuple(stop or ()),
+            batch_size=self.batch_size,
+            options=options,
+        )
+
+    def _generate(
+        self,
+        prompts: list[str],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> LLMResult:
+        completions = complete(self._loaded(), prompts, self._decoding(stop, kwargs))
+        prompt_tokens = sum(one.prompt_tokens for one in completions)
+        completion_tokens = sum(one.completion_tokens for one in completions)
+        return LLMResult(
+            generations=[
+                [Generation(text=one.text, generation_info=_info(one))] for one in completions
+            ],
+            llm_output={
+                "model_name": self.display_name,
+                "token_usage": {
+                    "prompt_tokens": prompt_tokens,
+                    "completion_tokens": completion_tokens,
+                    "total_tokens": prompt_tokens + completion_tokens,
+                },
+            },
+        )
+
+    def _stream(
+        self,
+        prompt: str,
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[GenerationChunk]:
+        items: queue.SimpleQueue[str | Completion | BaseException] = queue.SimpleQueue()
+        cancelled = stream(self._loaded(), prompt, self._decoding(stop, kwargs), items.put)
+        try:
+            last = False
+            while not last:
+                chunk, last = _chunk(items.get())
+                if run_manager:
+                    run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                yield chunk
+        finally:
+            cancelled.set()
+
+    async def _astream(
+        self,
+        prompt: str,
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[GenerationChunk]:
+        loop = asyncio.get_running_loop()
+        items: asyncio.Queue[str | Completion | BaseException] = asyncio.Queue()
+
+        def put(item: str | Completion | BaseException) -> None:
+            with suppress(RuntimeError):  # the loop is closed: nobody listens any more
+                loop.call_soon_threadsafe(items.put_nowait, item)
+
+        checkpoint = await run_in_executor(None, self._loaded)
+        cancelled = stream(checkpoint, prompt, self._decoding(stop, kwargs), put)
+        try:
+            last = False
+            while not last:
+                chunk, last = _chunk(await items.get())
+                if run_manager:
+                    await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                yield chunk
+        finally:
+            cancelled.set()
+
+
+def _info(completion: Completion) -> dict[str, Any]:
+    return {
+        "finish_reason": completion.finish_reason,
+        "prompt_tokens": completion.prompt_tokens,
+        "completion_tokens": completion.completion_tokens,
+    }
+
+
+def _chunk(item: str | Completion | BaseException) -> tuple[GenerationChunk, bool]:
+    """A streamed item as LangChain's chunk, and whether it is the last one."""
+    if isinstance(item, BaseException):
+        raise item
+    if isinstance(item, Completion):
+        return GenerationChunk(text="", generation_info=_info(item)), True
+    return GenerationChunk(text=item), False

@@ -1,0 +1,176 @@
+"""Loaded checkpoints: one copy of the weights per process, shared by all who name it."""
+
+from __future__ import annotations
+
+import copy
+import threading
+import uuid
+import weakref
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from transformers import GenerationConfig
+
+from langchain_metaaligner.errors import CheckpointError
+from langchain_metaaligner.models.reading import encode_as_sentencepiece, read, require_decoder
+from langchain_metaaligner.models.source import CheckpointSpec, read_metadata, resolve
+
+__all__ = ["Checkpoint", "CheckpointSpec", "adopt", "load", "resolve", "unload"]
+
+
+@dataclass(eq=False)
+class Checkpoint:
+    """A model with its tokenizer, ready to generate.
+
+    `encode` and `decode` may be called from any thread.
+
+    Attributes:
+        name: what the caller asked for: "mini", a folder, or an id on the Hub.
+        model: the transformers model, on its device. Its generation config holds the ids of the
+            special tokens and nothing else: sampling defaults of a checkpoint do not apply.
+        tokenizer: its tokenizer: left padding, ``<unk>`` as the pad token, as in the research code.
+        pad_id: the token id that fills a batch, hidden from the model by the attention mask.
+        eos_ids: the token ids that end an answer.
+        metadata: the content of ``metaaligner.json``; empty where the checkpoint has none.
+        generating: to be held around ``model.generate``. A second generation on the same weights
+            would compete for the same cores or the same GPU memory, and finish neither sooner.
+    """
+
+    name: str
+    model: Any
+    tokenizer: Any
+    pad_id: int
+    eos_ids: frozenset[int]
+    metadata: Mapping[str, Any]
+    generating: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _tokenizing: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Checkpoint:
+        return self
+
+    @property
+    def context_length(self) -> int | None:
+        """Tokens that a prompt and its continuation may take together; None: no limit is known."""
+        return getattr(self.model.config, "max_position_embeddings", None)
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each text, beginning of sequence included, neither padded nor truncated.
+
+        The name of a special token within a text (``</s>`` in an answer) is read as plain
+        characters: nobody's answer can end the prompt that it stands in.
+
+        Args:
+            texts: any number of texts.
+
+        Returns:
+            One list of ids per text, in order.
+        """
+        with self._tokenizing:  # a fast tokenizer must not be set up while it is in use
+            return [
+                self.tokenizer(text, split_special_tokens=True, verbose=False)["input_ids"]
+                for text in texts
+            ]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Text of an answer's token ids: special tokens left out, nothing stripped.
+
+        Args:
+            ids: token ids without the prompt's.
+
+        Returns:
+            The text as the research code decodes it.
+        """
+        with self._tokenizing:
+            text: str = self.tokenizer.decode(
+                ids,
+                skip_special_tokens=True,
+                spaces_between_special_tokens=False,
+                clean_up_tokenization_spaces=False,
+            )
+        return text
+
+
+_loaded: dict[CheckpointSpec, Checkpoint] = {}
+_adopted: weakref.WeakValueDictionary[str, Checkpoint] = weakref.WeakValueDictionary()
+_loading = threading.Lock()
+
+
+def load(spec: CheckpointSpec) -> Checkpoint:
+    """The checkpoint of a spec: read at the first call, the same object at every later one.
+
+    It stays in memory until `unload`, because LangChain rebuilds runnables at will (for every
+    reconfigured call) and a rebuilt one must find it again. One lock serves all loads:
+    transformers changes torch's process-wide default dtype while it reads weights.
+
+    Args:
+        spec: which weights, and how to hold them.
+
+    Returns:
+        The loaded checkpoint. A failed load is not remembered: the next call tries again.
+
+    Raises:
+        CheckpointError: when it does not exist, is broken, or is no decoder language model.
+        MissingExtraError: when ``quantization`` is given and bitsandbytes is not installed.
+    """
+    if spec.adopted is not None and (held := _adopted.get(spec.adopted)) is not None:
+        return held
+    if spec.adopted is not None and not spec.model:
+        raise CheckpointError(
+            "The model of this pipeline was made in memory and has no name to be read by again. "
+            "Save it and its tokenizer with save_pretrained, and give that folder as model=."
+        )
+    key = spec.resolved()
+    if (loaded := _loaded.get(key)) is not None:
+        return loaded
+    with _loading:
+        if key not in _loaded:
+            model, tokenizer = read(key)
+            _loaded[key] = _prepared(spec.model, model, tokenizer, read_metadata(key))
+        return _loaded[key]
+
+
+def unload() -> None:
+    """Forget every loaded checkpoint. Its memory is freed once no runnable holds it any more."""
+    with _loading:
+        _loaded.clear()
+
+
+def adopt(model: Any, tokenizer: Any) -> tuple[CheckpointSpec, Checkpoint]:
+    """Take over a model and a tokenizer that are in memory already, without changing either.
+
+    Args:
+        model: a transformers decoder model, whose weights are shared.
+        tokenizer: its tokenizer, which is copied.
+
+    Returns:
+        A spec, and the checkpoint that `load` answers it with while anything refers to that
+        checkpoint. Afterwards, and in other processes, the spec stands for the model's own name.
+
+    Raises:
+        CheckpointError: when the model is no decoder language model.
+    """
+    require_decoder(model.config, [type(model).__name__], model.name_or_path)
+    spec = CheckpointSpec(model=model.name_or_path, adopted=uuid.uuid4().hex)
+    try:
+        metadata = read_metadata(spec)
+    except CheckpointError:  # the model was made in memory and has no files
+        metadata = {}
+    checkpoint = _prepared(spec.model, copy.copy(model), copy.deepcopy(tokenizer), metadata)
+    _adopted[str(spec.adopted)] = checkpoint
+    return spec, checkpoint
+
+
+def _prepared(name: str, model: Any, tokenizer: Any, metadata: Mapping[str, Any]) -> Checkpoint:
+    encode_as_sentencepiece(tokenizer)
+    tokenizer.padding_side = "left"
+    tokenizer.pad_token = tokenizer.unk_token or tokenizer.pad_token or tokenizer.eos_token
+    eos = model.generation_config.eos_token_id
+    if eos is None:
+        eos = tokenizer.eos_token_id
+    eos_ids = eos if isinstance(eos, list) else [eos] if eos is not None else []
+    pad_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
+    model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
+        bos_token_id=tokenizer.bos_token_id, eos_token_id=eos_ids or None, pad_token_id=pad_id
+    )
+    return Checkpoint(name, model, tokenizer, pad_id, frozenset(eos_ids), metadata)
