@@ -8,25 +8,23 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from langchain_core.callbacks import AsyncCallbackManagerForChainRun, CallbackManagerForChainRun
-from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableConfig
-from langchain_core.runnables.config import get_config_list, run_in_executor
+from langchain_core.runnables.config import run_in_executor
 from langchain_core.runnables.utils import ConfigurableFieldSpec
 
 from langchain_metaaligner import upstream
-from langchain_metaaligner.alignment import Alignment
 from langchain_metaaligner.editing import EXPLICIT_FORMS
 from langchain_metaaligner.errors import MetaAlignerError, MissingQuestionError
-from langchain_metaaligner.exchange import Question, read, read_question
+from langchain_metaaligner.exchange import read
+from langchain_metaaligner.pairs import PairAligner
 from langchain_metaaligner.rounds import Job, aask, ask, job_for
-from langchain_metaaligner.settings import AlignerSettings
 from langchain_metaaligner.streaming import astream_edit, stream_edit
 
 T = TypeVar("T")
 RunManager = CallbackManagerForChainRun | AsyncCallbackManagerForChainRun
 
 
-class MetaAlignerRunnable(AlignerSettings):
+class MetaAlignerRunnable(PairAligner):
     """Corrects the answer that a chain's model gave, on the objectives that you name.
 
     It takes what a model, parser, agent or RAG chain gives, and gives back the same shape with the
@@ -110,52 +108,6 @@ class MetaAlignerRunnable(AlignerSettings):
                 default=None,
             )
         ]
-
-    # -- without a chain ---------------------------------------------------------------------
-
-    def align(
-        self, question: Question, answer: str | AIMessage, config: RunnableConfig | None = None
-    ) -> Alignment:
-        """Correct one answer.
-
-        Args:
-            question: the question as a string, a dialogue in the data set's markup, or messages.
-            answer: the draft.
-            config: as for ``invoke``.
-
-        Raises:
-            MissingQuestionError: if the question is blank.
-            EditRejectedError: if the edit fails, under ``on_failure="raise"``.
-        """
-        return self.align_batch([(question, answer)], config)[0]
-
-    def align_batch(
-        self,
-        pairs: Sequence[tuple[Question, str | AIMessage]],
-        config: RunnableConfig | list[RunnableConfig] | None = None,
-    ) -> list[Alignment]:
-        """Correct many (question, answer) pairs in one call of the model; see `align`."""
-        jobs = self._pair_jobs(pairs, config)
-        ask(jobs, self)
-        return [job.outcome(self) for job in jobs]
-
-    async def aalign(
-        self, question: Question, answer: str | AIMessage, config: RunnableConfig | None = None
-    ) -> Alignment:
-        """The async twin of `align`."""
-        return (await self.aalign_batch([(question, answer)], config))[0]
-
-    async def aalign_batch(
-        self,
-        pairs: Sequence[tuple[Question, str | AIMessage]],
-        config: RunnableConfig | list[RunnableConfig] | None = None,
-    ) -> list[Alignment]:
-        """The async twin of `align_batch`."""
-        jobs = await run_in_executor(None, self._pair_jobs, pairs, config)
-        await aask(jobs, self)
-        return [job.outcome(self) for job in jobs]
-
-    # -- in a chain --------------------------------------------------------------------------
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         """The value with its answer corrected, in the shape in which it came.
@@ -277,8 +229,6 @@ class MetaAlignerRunnable(AlignerSettings):
         async for chunk in self._atransform_stream_with_config(input, edit, config, **kwargs):
             yield chunk
 
-    # -- from values to jobs -----------------------------------------------------------------
-
     def _jobs(
         self,
         values: Sequence[Any],
@@ -299,17 +249,6 @@ class MetaAlignerRunnable(AlignerSettings):
                 )
             exchange = replace(exchange, question=question)
         return job_for(exchange, config, self)
-
-    def _pair_jobs(
-        self,
-        pairs: Sequence[tuple[Question, str | AIMessage]],
-        config: RunnableConfig | list[RunnableConfig] | None,
-    ) -> list[Job]:
-        configs = get_config_list(config, len(pairs))
-        exchanges = [
-            replace(read(answer), question=read_question(question)) for question, answer in pairs
-        ]
-        return [job_for(*row, self) for row in zip(exchanges, configs, strict=True)]
 
     def _written(self, job: Job) -> Any:
         return job.exchange.shape.write(job.outcome(self))

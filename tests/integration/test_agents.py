@@ -6,9 +6,10 @@ from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.tools import tool
+from langgraph.graph import END, START, MessagesState, StateGraph
 from pydantic import BaseModel
 
-from langchain_metaaligner import MetaAlignerMiddleware
+from langchain_metaaligner import MetaAlignerMiddleware, MetaAlignerRunnable
 from langchain_metaaligner.testing import FakeAlignerLLM
 
 QUESTION = {"messages": [HumanMessage("1+2?")]}
@@ -150,3 +151,24 @@ def test_a_failing_aligner_leaves_the_draft():
     final = agent.invoke(QUESTION)["messages"][-1]
     assert final.content == "the draft answer"
     assert final.response_metadata["metaaligner"]["reason"] == "error"
+
+
+def test_an_agent_piped_into_the_aligner(editor):
+    agent = create_agent(Calculator(), tools=[add])
+    chain = agent | MetaAlignerRunnable(objectives=["helpful"], llm=editor)
+    check(chain.invoke(QUESTION)["messages"])
+
+
+async def test_the_aligner_as_a_node_of_a_graph(editor):
+    agent = create_agent(Calculator(), tools=[add])
+    graph = (
+        StateGraph(MessagesState)
+        .add_node("agent", agent)
+        .add_node("align", MetaAlignerRunnable(objectives=["helpful"], llm=editor))
+        .add_edge(START, "agent")
+        .add_edge("agent", "align")
+        .add_edge("align", END)
+        .compile()
+    )
+    check(graph.invoke(QUESTION)["messages"])
+    check((await graph.ainvoke(QUESTION))["messages"])
