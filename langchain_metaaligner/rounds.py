@@ -27,7 +27,7 @@ from langchain_metaaligner.editing import (
 )
 from langchain_metaaligner.errors import EditRejectedError, MetaAlignerError
 from langchain_metaaligner.exchange import Exchange
-from langchain_metaaligner.models.base import EditingLLM
+from langchain_metaaligner.models.base import EditingLLM, no_inherited_limit
 from langchain_metaaligner.objectives import parse_objectives
 from langchain_metaaligner.settings import AlignerSettings
 from langchain_metaaligner.upstream import EDITING_TAG
@@ -135,14 +135,14 @@ def _fits_of(editor: Any) -> Fits:
 
 def ask(jobs: Sequence[Job | Exception], settings: AlignerSettings) -> None:
     """Settle every open job in one call of the model."""
-    with _Round(jobs, settings) as todo:
+    with _Round(jobs, settings) as todo, no_inherited_limit():
         if todo.prompts:
             todo.outputs = settings.editor.batch(todo.prompts, todo.configs, return_exceptions=True)
 
 
 async def aask(jobs: Sequence[Job | Exception], settings: AlignerSettings) -> None:
     """The async twin of `ask`."""
-    with _Round(jobs, settings) as todo:
+    with _Round(jobs, settings) as todo, no_inherited_limit():
         if todo.prompts:
             todo.outputs = await settings.editor.abatch(
                 todo.prompts, todo.configs, return_exceptions=True

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from langchain_core.language_models.llms import BaseLLM
 from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import var_child_runnable_config
 
 
 class EditingLLM(BaseLLM):
@@ -47,9 +50,10 @@ class EditingLLM(BaseLLM):
         **kwargs: Any,
     ) -> list[str]:
         """One generation over all inputs: ``max_concurrency`` is for models that are called."""
-        return super().batch(
-            inputs, _unbounded(config), return_exceptions=return_exceptions, **kwargs
-        )
+        with no_inherited_limit():
+            return super().batch(
+                inputs, _unlimited(config), return_exceptions=return_exceptions, **kwargs
+            )
 
     async def abatch(
         self,
@@ -60,12 +64,29 @@ class EditingLLM(BaseLLM):
         **kwargs: Any,
     ) -> list[str]:
         """The async twin of `batch`."""
-        return await super().abatch(
-            inputs, _unbounded(config), return_exceptions=return_exceptions, **kwargs
-        )
+        with no_inherited_limit():
+            return await super().abatch(
+                inputs, _unlimited(config), return_exceptions=return_exceptions, **kwargs
+            )
 
 
-def _unbounded(
+@contextmanager
+def no_inherited_limit() -> Iterator[None]:
+    """Hides the ``max_concurrency`` of the run around this code.
+
+    ``BaseLLM.batch`` calls itself with ``max_concurrency=None`` for every chunk. LangChain fills
+    a missing value in from the run around, so that below a limited run it would never come to an
+    end.
+    """
+    around = var_child_runnable_config.get()
+    token = var_child_runnable_config.set(None if around is None else _without_limit(around))
+    try:
+        yield
+    finally:
+        var_child_runnable_config.reset(token)
+
+
+def _unlimited(
     config: RunnableConfig | list[RunnableConfig] | None,
 ) -> RunnableConfig | list[RunnableConfig] | None:
     if isinstance(config, list):

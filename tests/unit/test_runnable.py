@@ -187,6 +187,37 @@ async def test_a_batch_is_one_call(concurrency):
     assert aligner.batch([]) == []
 
 
+@pytest.mark.parametrize("llm", [FakeAlignerLLM(shout), FakeListLLM(responses=["A"])])
+async def test_below_a_run_with_a_limit(llm):
+    """LangChain's ``BaseLLM.batch`` recurses without end below a run with max_concurrency."""
+    aligner = MetaAlignerRunnable(objectives=["fair"], llm=llm)
+    limit = {"max_concurrency": 2}
+    rows = [{"question": f"q{i}", "answer": "a"} for i in range(5)]
+    chain = RunnableLambda(lambda row: row) | aligner
+
+    async def abatch(rows):
+        return await aligner.abatch(rows)
+
+    for results in (
+        [row for _, row in sorted(chain.batch_as_completed(rows, limit), key=lambda r: r[0])],
+        [await chain.ainvoke(row, limit) for row in rows],
+        RunnableLambda(aligner.batch).invoke(rows, limit),
+        await RunnableLambda(abatch).ainvoke(rows, limit),
+        RunnableLambda(lambda rows: [aligner.align(r["question"], r["answer"]) for r in rows])
+        .pipe(lambda records: [{"answer": record.text} for record in records])
+        .invoke(rows, limit),
+    ):
+        assert [row["answer"] for row in results] == ["A"] * 5
+
+
+@pytest.mark.parametrize("concurrency", [1, 2])
+def test_an_editing_llm_alone_below_a_run_with_a_limit(concurrency):
+    llm = FakeAlignerLLM(str.upper)
+    chain = RunnableLambda(lambda texts: llm.batch(texts))
+    assert chain.invoke(["a", "b", "c"], {"max_concurrency": concurrency}) == ["A", "B", "C"]
+    assert llm.calls == [["a", "b", "c"]]
+
+
 def test_align_batch_is_one_call():
     aligner = make()
     texts = [one.text for one in aligner.align_batch([("q", "a"), ("q", "b"), ("q", "")])]

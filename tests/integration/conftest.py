@@ -1,0 +1,75 @@
+"""Models whose replies are known, and an aligner whose edits tell what it was asked."""
+
+import random
+import re
+import time
+
+import pytest
+from langchain_core.language_models.chat_models import BaseChatModel
+from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+
+from langchain_metaaligner import MetaAlignerRunnable
+from langchain_metaaligner.testing import FakeAlignerLLM
+
+
+class Echo(BaseChatModel):
+    """Replies ``r:`` and the last message, or ``fixed``, after ``failures`` errors."""
+
+    fixed: str | None = None
+    jitter: float = 0.0
+    failures: int = 0
+
+    @property
+    def _llm_type(self):
+        return "echo"
+
+    def _reply(self, messages):
+        time.sleep(random.random() * self.jitter)
+        if self.failures:
+            self.failures -= 1
+            raise ValueError("the model failed")
+        return self.fixed or f"r:{messages[-1].text}"
+
+    def _generate(self, messages, stop=None, run_manager=None, **kwargs):
+        reply = AIMessage(self._reply(messages))
+        return ChatResult(generations=[ChatGeneration(message=reply)])
+
+
+class StreamingEcho(Echo):
+    """The same, one character a chunk."""
+
+    def _stream(self, messages, stop=None, run_manager=None, **kwargs):
+        for char in self._reply(messages):
+            yield ChatGenerationChunk(message=AIMessageChunk(content=char))
+
+
+def _as_asked(prompt):
+    query, answer = re.search(r" \| Query: (.*) \| Answer: (.*) \| Edit: $", prompt, re.S).groups()
+    return f"<{query}||{answer}>"
+
+
+@pytest.fixture
+def echo():
+    """Makes a model that replies ``r:`` and the last message."""
+    return Echo
+
+
+@pytest.fixture
+def streaming_echo():
+    """Makes such a model that streams."""
+    return StreamingEcho
+
+
+@pytest.fixture
+def make_aligner():
+    """Makes an aligner that edits an answer into ``<question||answer>``."""
+    return lambda: MetaAlignerRunnable(
+        objectives=["harmless"], llm=FakeAlignerLLM(_as_asked), template="UltraFeedback"
+    )
+
+
+@pytest.fixture
+def aligner(make_aligner):
+    """An aligner that edits an answer into ``<question||answer>``."""
+    return make_aligner()
