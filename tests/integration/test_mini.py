@@ -13,7 +13,7 @@ from langchain_core.load import dumps, loads
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import langchain_metaaligner
-from langchain_metaaligner import AlignerLLM, EditTemplate, MetaAlignerRunnable
+from langchain_metaaligner import AlignerLLM, EditTemplate, MetaAlignerRunnable, Objective
 from langchain_metaaligner.models.source import MINI_FOLDER
 
 DRAFTS = json.loads(
@@ -118,7 +118,11 @@ def test_dumps_and_pickles_carry_no_weights(aligner):
     assert pickle.loads(data).invoke(DRAFTS[0]["question"]).content == wanted
     text = dumps(aligner)
     assert '"not_implemented"' not in text
-    again = loads(text, allowed_objects="all", valid_namespaces=["langchain_metaaligner"])
+    again = loads(
+        text,
+        allowed_objects=[MetaAlignerRunnable, Objective],
+        valid_namespaces=["langchain_metaaligner"],
+    )
     assert (FakeListChatModel(responses=[DRAFTS[0]["answer"]]) | again).invoke(
         DRAFTS[0]["question"]
     ).content == wanted
