@@ -57,6 +57,15 @@ def test_examples_run(name, offline, capsys):
             asyncio.run(result)
 
 
+def test_the_first_screen_shows_a_real_edit():
+    """If the bundled checkpoint has changed, put its edit into the README."""
+    shown = (ROOT / "README.md").read_text(encoding="utf-8").split("```")[1]
+    labels = re.split(r"^(question|objectives|draft|after) ", shown, flags=re.MULTILINE)
+    _, question, _, objectives, _, draft, _, after = (" ".join(one.split()) for one in labels[1:])
+    aligner = MetaAlignerRunnable(objectives=objectives.split(", "), model_kwargs={"device": "cpu"})
+    assert aligner.align(question, draft).text == after
+
+
 @pytest.mark.parametrize("name", with_blocks("py"))
 def test_examples_that_need_the_network_fit_the_code(name):
     for block in blocks(PAGES[name], "py"):
