@@ -1,0 +1,132 @@
+"""A degraded answer: rendered as it stands, and with the flaws of chosen families taken back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+
+from langchain_metaaligner.data.synthetic.families import ENDINGS
+from langchain_metaaligner.data.synthetic.grammar import split_words
+
+#: A piece of text and the family whose flaw it is, if any.
+Piece = tuple[str, str | None]
+
+#: Words that lose their capital behind an opening; others (names, say) keep it.
+_LOWERED = frozenset(
+    split_words(
+        "The|This|These|Those|That|It|Its|There|They|Their|You|Your|We|Our|A|An|In|If|When"
+        "|While|For|Some|Many|Most|All|Each|Every|One|Two|By|On|At|To|As|With|From|After"
+        "|Before|During|Because|Since|Although|However|Also|Another|Other|Both|Such|Not|No"
+        "|It's|They're|You're|There's|What|How|Why|Where|Who|Try|Make|Use|Keep|Take|Start"
+        "|Consider|Avoid|Choose|Add|Check|Be|Do|Don't|Get|Give|Find|Look|Talk|Ask|Remember"
+        "|Learn|Set|Using|Having|Being|Eating|Drinking|He|She|His|Her|And|But|So|Or|Then|Once"
+        "|Only|Even|Just|Different|Several|People|Children|Regular|Good|Water|Food"
+    )
+)
+
+
+@dataclass(frozen=True, order=True)
+class Swap:
+    """Characters ``start`` to ``end`` of a sentence, replaced in the draft by ``text``."""
+
+    start: int
+    end: int
+    text: str
+    family: str
+
+
+@dataclass
+class Sentence:
+    """One sentence of a draft: its sound text and what was done to it.
+
+    Attributes:
+        text: the sound sentence, or the phrase of a sentence that does not belong.
+        gap: the white space before it.
+        family: set for a sentence that goes as a whole when this family is edited.
+        opening: a family and its phrase before the sentence.
+        swaps: replacements inside it, in any order.
+        frozen: whether nothing more may be done to it.
+    """
+
+    text: str
+    gap: str = " "
+    family: str | None = None
+    opening: tuple[str, str] | None = None
+    swaps: list[Swap] = field(default_factory=list)
+    frozen: bool = False
+
+    @property
+    def stop(self) -> int:
+        """Where the final punctuation begins."""
+        return len(self.text.rstrip(".!?"))
+
+    def swap(self, start: int, end: int, text: str, family: str) -> bool:
+        """Replace a part that nothing has touched; say whether that was so."""
+        if any(start < one.end and one.start < end for one in self.swaps):
+            return False
+        self.swaps.append(Swap(start, end, text, family))
+        return True
+
+    def pieces(self, undone: Collection[str] = ()) -> Iterator[Piece]:
+        """The sentence in pieces, with the flaws of ``undone`` families taken back."""
+        text = self.text
+        if self.opening and self.opening[0] not in undone:
+            family, phrase = self.opening
+            yield phrase, family
+            kept = any(one.start == 0 and one.family not in undone for one in self.swaps)
+            runs_on = not phrase.endswith(("! ", ". "))
+            if runs_on and not kept and text.split(" ", 1)[0].rstrip(",") in _LOWERED:
+                text = text[0].lower() + text[1:]
+        at = 0
+        for one in sorted(self.swaps):
+            if one.family not in undone:
+                yield text[at : one.start], None
+                yield one.text, one.family
+                at = one.end
+        yield text[at:], None
+
+
+@dataclass
+class Draft:
+    """A draft that was made from a sound answer.
+
+    Attributes:
+        sentences: in order, those that do not belong included.
+        families: the families that have degraded it.
+
+    >>> rude = Sentence("You fool.", family="harmless")
+    >>> draft = Draft([Sentence("It is blue."), rude], {"harmless"})
+    >>> draft.render(), draft.render({"harmless"})
+    ('It is blue. You fool.', 'It is blue.')
+    """
+
+    sentences: list[Sentence]
+    families: set[str] = field(default_factory=set)
+
+    def pieces(self, undone: Collection[str] = ()) -> Iterator[Piece]:
+        """The draft in pieces, with the flaws of ``undone`` families taken back."""
+        kept = [one for one in self.sentences if one.family is None or one.family not in undone]
+        for i, one in enumerate(kept):
+            if i:
+                yield one.gap, one.family
+            if one.family:
+                yield one.text, one.family
+            else:
+                yield from one.pieces(undone)
+
+    def render(self, undone: Collection[str] = ()) -> str:
+        """The draft itself, or the answer with the flaws of some families taken back."""
+        text = "".join(piece for piece, _ in self.pieces(undone))
+        for family, ending in ENDINGS.items():
+            if family in undone and any(one.family == family for one in self.sentences):
+                text += ("\n\n" if "\n" in text else " ") + ending
+        return text
+
+    def places(self) -> list[Sentence]:
+        """The sentences that an opening or an aside can be added to."""
+        return [
+            one
+            for one in self.sentences
+            if not one.frozen and re.match(r"[A-Z].*[a-z]\w*[.!?]$", one.text, re.DOTALL)
+        ]
