@@ -4,6 +4,8 @@
     ├── ObjectiveError          (ValueError)   an objective that is unknown, empty or malformed
     ├── TemplateError           (ValueError)   a template that does not exist
     ├── SettingError            (ValueError)   any other option with a value that cannot work
+    ├── DataError               (ValueError)   a file of training data that cannot be read or used
+    ├── RecipeError             (ValueError)   a training recipe that cannot be carried out
     ├── CheckpointError         (OSError)      a model that cannot be found, read or used
     ├── MissingExtraError       (ImportError)  an optional dependency that is not installed
     ├── ShapeError              (ValueError)   a value from the chain that cannot be read
@@ -43,6 +45,14 @@ class TemplateError(MetaAlignerError, ValueError):
 
 class SettingError(MetaAlignerError, ValueError):
     """An option whose value cannot work."""
+
+
+class DataError(MetaAlignerError, ValueError):
+    """A file of training data that cannot be read, or holds what was to be refused."""
+
+
+class RecipeError(MetaAlignerError, ValueError):
+    """A training recipe that cannot be read, or asks for what cannot be done."""
 
 
 class CheckpointError(MetaAlignerError, OSError):

@@ -32,6 +32,12 @@ def pytest_addoption(parser):
         default=None,
         help="folder with golden cases made from real data, which are not part of the repository",
     )
+    parser.addoption(
+        "--texts",
+        type=Path,
+        default=None,
+        help="folder with real data sets, which are not part of the repository",
+    )
 
 
 @pytest.fixture(scope="session")
@@ -47,6 +53,15 @@ def golden_real(request):
     if folder is None:
         pytest.skip("real golden cases are not part of the repository: give --golden FOLDER")
     return lambda name: json.loads((folder / f"{name}.json").read_text())
+
+
+@pytest.fixture(scope="session")
+def texts(request):
+    """Folder with real data sets; skips where none was given."""
+    folder = request.config.getoption("--texts")
+    if folder is None:
+        pytest.skip("real data sets are not part of the repository: give --texts FOLDER")
+    return folder
 
 
 def pytest_generate_tests(metafunc):

@@ -7,6 +7,7 @@ import sys
 import typer
 
 from langchain_metaaligner.cli.align import align
+from langchain_metaaligner.cli.data import data
 from langchain_metaaligner.cli.demo import demo
 from langchain_metaaligner.cli.objectives import objectives
 from langchain_metaaligner.errors import MetaAlignerError
@@ -22,6 +23,7 @@ app = typer.Typer(
 app.command()(demo)
 app.command()(objectives)
 app.command()(align)
+app.add_typer(data)
 
 
 def main() -> None:

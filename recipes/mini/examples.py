@@ -6,6 +6,7 @@ import random
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
+from difflib import SequenceMatcher
 from typing import NamedTuple
 
 import torch
@@ -41,14 +42,20 @@ STAGES = (
 
 
 class Example(NamedTuple):
-    """A prompt, its completion, and for each token of the prompt the flaw that it belongs to.
+    """A prompt and its completion, with hints.
 
-    A tag is 0 for sound text of the draft, 1 and up for a family, -100 outside the draft.
+    Attributes:
+        tags: for each token of the prompt 0 in sound text of the draft, 1 and up for the flaw of a
+            family, -100 outside the draft.
+        going: 1 where the edit takes the token out, 0 where it stays, -100 outside the draft.
+        sources: for each token of the completion its place in the prompt, -100 for new ones.
     """
 
     prompt: Ids
     completion: Ids
     tags: Ids
+    going: Ids
+    sources: Ids
 
 
 def strange_words(rng: random.Random, text: str, share: float) -> str:
@@ -118,7 +125,9 @@ class Maker:
         head = self.encode(template.format("", "", choose_objectives(rng)))
         # The last two tokens are the constant pieces around the answer.
         prompt = [BOS, *head[:-2], *question, head[-2], *span, head[-1]]
-        return Example(prompt, [*span, EOS], [IGNORED] * len(prompt))
+        blank = [IGNORED] * len(prompt)
+        start = len(prompt) - 1 - len(span)
+        return Example(prompt, [*span, EOS], blank, blank, [*range(start, len(prompt))])
 
     def edit(self, words: int) -> Example:
         """A draft of about ``words`` words, made from a real answer, and its edit."""
@@ -134,7 +143,12 @@ class Maker:
         prompt = template.format(asked, draft.render(), objectives)
         encoded = self.tokenizer.encode(prompt)  # with <s>
         tags = _tags(draft, len(prompt) - len(EDIT), encoded.offsets)
-        return Example(encoded.ids, [*self.encode(draft.render(objectives)), EOS], tags)
+        asked_tags = {1 + FAMILIES.index(name) for name in objectives}
+        going = [tag if tag == IGNORED else int(tag in asked_tags) for tag in tags]
+        completion = [*self.encode(draft.render(objectives)), EOS]
+        return Example(
+            encoded.ids, completion, tags, going, _sources(encoded.ids, going, completion)
+        )
 
     def _strange(self, text: str, made_up: bool) -> str:
         if made_up:
@@ -167,10 +181,23 @@ def _tags(draft: Draft, end: int, offsets: Sequence[tuple[int, int]]) -> Ids:
     ]
 
 
-def batches(maker: Maker, budget: int, tokens: Callable[[], int]) -> Iterator[list[torch.Tensor]]:
-    """Yield (ids, targets, tags) for ever: rows of alike lengths, about ``budget`` tokens each.
+def _sources(prompt: Ids, going: Ids, completion: Ids) -> Ids:
+    """Find where each token of the completion is copied from; the end is the last token."""
+    staying = [place for place, goes in enumerate(going) if goes == 0]
+    staying.append(len(prompt) - 1)
+    known = [prompt[place] for place in staying[:-1]] + [EOS]
+    sources = [IGNORED] * len(completion)
+    matcher = SequenceMatcher(None, known, completion, autojunk=False)
+    for a, b, size in matcher.get_matching_blocks():
+        sources[b : b + size] = staying[a : a + size]
+    return sources
 
-    Only a few shapes occur: a new shape costs the matrix library's kernels some time to prepare.
+
+def batches(maker: Maker, budget: int, tokens: Callable[[], int]) -> Iterator[list[torch.Tensor]]:
+    """Yield (ids, targets, tags, going, sources) for ever, about ``budget`` tokens each.
+
+    The rows of a batch are of alike lengths, and only a few shapes occur: a new shape costs the
+    matrix library's kernels some time to prepare.
     """
     bins: dict[int, list[Example]] = {length: [] for length in LENGTHS}
     while True:
@@ -186,12 +213,15 @@ def batches(maker: Maker, budget: int, tokens: Callable[[], int]) -> Iterator[li
 
 
 def collate(group: Sequence[Example], length: int) -> list[torch.Tensor]:
-    """Pad on the right; targets are shifted by one and -100 outside the completion."""
+    """Pad on the right; targets and sources are shifted by one, -100 outside the completion."""
     ids = torch.zeros(len(group), length, dtype=torch.long)
-    targets, tags = torch.full_like(ids, IGNORED), torch.full_like(ids, IGNORED)
-    for row, (prompt, completion, kinds) in enumerate(group):
-        end = len(prompt) + len(completion)
-        ids[row, :end] = torch.tensor(prompt + completion)
-        targets[row, len(prompt) - 1 : end - 1] = torch.tensor(completion)
-        tags[row, : len(prompt)] = torch.tensor(kinds)
-    return [ids, targets, tags]
+    targets, tags, going, sources = (torch.full_like(ids, IGNORED) for _ in range(4))
+    for row, example in enumerate(group):
+        start = len(example.prompt)
+        end = start + len(example.completion)
+        ids[row, :end] = torch.tensor(example.prompt + example.completion)
+        targets[row, start - 1 : end - 1] = torch.tensor(example.completion)
+        sources[row, start - 1 : end - 1] = torch.tensor(example.sources)
+        tags[row, :start] = torch.tensor(example.tags)
+        going[row, :start] = torch.tensor(example.going)
+    return [ids, targets, tags, going, sources]

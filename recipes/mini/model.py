@@ -8,6 +8,7 @@ written so that ``torch.compile`` fuses it well: about twice the speed of the st
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -19,8 +20,8 @@ from langchain_metaaligner.data.synthetic.families import FAMILIES
 POSITIONS = 2048
 ROPE = 100_000.0
 STRENGTH = 2.8
-#: After this layer the flaws of the draft should be known; the layers above act on them.
-TAGGED_LAYER = 3
+#: After these layers it should be known whose flaw a token of the draft is, and whether it goes.
+TAGGED_LAYER, GOING_LAYER = 2, 3
 TAGS = 1 + len(FAMILIES)
 
 
@@ -65,7 +66,7 @@ class _Attention(nn.Module):
         for name in ("q_proj", "k_proj", "v_proj", "o_proj"):
             setattr(self, name, nn.Linear(c.hidden_size, c.hidden_size, bias=False))
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         rows, length, width = x.shape
         shape = (rows, length, self.heads, width // self.heads)
         q = _rotate(self.q_proj(x).view(shape).transpose(1, 2), cos, sin)
@@ -73,8 +74,9 @@ class _Attention(nn.Module):
         v = self.v_proj(x).view(shape).transpose(1, 2)
         # Written out: the fused kernel's backward pass is slow on this kind of CPU.
         scores = torch.matmul(q, k.transpose(-1, -2)) * (q.shape[-1] ** -0.5)
-        weights = torch.softmax(scores.float().masked_fill(mask, -1e9), -1).to(x.dtype)
-        return self.o_proj(torch.matmul(weights, v).transpose(1, 2).reshape(rows, length, width))
+        weights = torch.softmax(scores.float().masked_fill(mask, -1e9), -1)
+        read = torch.matmul(weights.to(x.dtype), v).transpose(1, 2)
+        return self.o_proj(read.reshape(rows, length, width)), weights[:, 0]
 
 
 class _Mlp(nn.Module):
@@ -95,9 +97,24 @@ class _Layer(nn.Module):
         self.input_layernorm = _Norm(c.hidden_size, c.rms_norm_eps)
         self.post_attention_layernorm = _Norm(c.hidden_size, c.rms_norm_eps)
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor) -> Tensor:
-        x = x + self.self_attn(self.input_layernorm(x), cos, sin, mask)
-        return x + self.mlp(self.post_attention_layernorm(x))
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        read, weights = self.self_attn(self.input_layernorm(x), cos, sin, mask)
+        x = x + read
+        return x + self.mlp(self.post_attention_layernorm(x)), weights
+
+
+class Hints(NamedTuple):
+    """What the training's further losses look at.
+
+    Attributes:
+        tags: logits of whose flaw a token is.
+        going: logits of whether the edit takes it out.
+        pointer: attention weights of the last layer's first head, rows x length x length.
+    """
+
+    tags: Tensor
+    going: Tensor
+    pointer: Tensor
 
 
 class LeanLlama(nn.Module):
@@ -108,8 +125,11 @@ class LeanLlama(nn.Module):
         self.embed_tokens = nn.Embedding(c.vocab_size, c.hidden_size)
         self.layers = nn.ModuleList(_Layer(c) for _ in range(c.num_hidden_layers))
         self.norm = _Norm(c.hidden_size, c.rms_norm_eps)
+        # Training aids, not exported.
         self.tag_norm = _Norm(c.hidden_size, c.rms_norm_eps)
-        self.tags = nn.Linear(c.hidden_size, TAGS)  # a training aid, not exported
+        self.tags = nn.Linear(c.hidden_size, TAGS)
+        self.tag_going_norm = _Norm(c.hidden_size, c.rms_norm_eps)
+        self.tag_going = nn.Linear(c.hidden_size, 2)
         size = c.hidden_size // c.num_attention_heads
         angles = torch.arange(POSITIONS)[:, None] * ROPE ** (-torch.arange(0, size, 2) / size)
         self.register_buffer("cos", angles.cos(), persistent=False)
@@ -120,17 +140,19 @@ class LeanLlama(nn.Module):
                 std = 0.02 / (2 * c.num_hidden_layers) ** 0.5 if out else 0.02
                 nn.init.normal_(parameter, std=std)
 
-    def forward(self, ids: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the hidden state at every position, and the tags' logits."""
+    def forward(self, ids: Tensor) -> tuple[Tensor, Hints]:
+        """Return the hidden state at every position, and what the hints look at."""
         length = ids.shape[1]
         cos, sin = self.cos[:length], self.sin[:length]
         mask = torch.ones(length, length, dtype=torch.bool).triu(1)
         x = self.embed_tokens(ids)
         for i, layer in enumerate(self.layers):
-            x = layer(x, cos, sin, mask)
+            x, pointer = layer(x, cos, sin, mask)
             if i == TAGGED_LAYER:
                 tags = self.tags(self.tag_norm(x))
-        return self.norm(x), tags
+            if i == GOING_LAYER:
+                going = self.tag_going(self.tag_going_norm(x))
+        return self.norm(x), Hints(tags, going, pointer)
 
 
 @torch.no_grad()

@@ -14,6 +14,7 @@ import os
 import random
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "8192")
@@ -30,10 +31,15 @@ from langchain_metaaligner.data.synthetic.families import FAMILIES
 from langchain_metaaligner.data.synthetic.sentences import Corpus
 from langchain_metaaligner.data.synthetic.texts import read_texts
 
+COLUMNS = (
+    "step", "minutes", "tokens", "rate", "loss", "accuracy", "tag_loss", "going_loss",
+    "pointer_loss",
+)  # fmt: skip
 RATE = 2e-3
 WARM_UP = 100
-#: Weight of the second loss: which family's flaw each token of the draft belongs to.
-TAG_WEIGHT = 0.3
+#: Weights of the hints' losses: whose flaw a token of the draft is, whether it goes, and from
+#: where the next token is copied.
+TAG_WEIGHT, GOING_WEIGHT, POINTER_WEIGHT = 0.2, 0.3, 0.2
 
 
 def write_export(weights: dict[str, torch.Tensor], tokenizer: Tokenizer, folder: Path) -> None:
@@ -43,6 +49,13 @@ def write_export(weights: dict[str, torch.Tensor], tokenizer: Tokenizer, folder:
     save_tokenizer(tokenizer, folder)
     kind = {"template": "UltraFeedback", "objectives": list(FAMILIES), "kind": "mini"}
     (folder / "metaaligner.json").write_text(json.dumps(kind, indent=2) + "\n", encoding="utf-8")
+
+
+def _mean_loss(logits: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    total = F.cross_entropy(
+        logits.flatten(0, 1).float(), wanted.flatten(), ignore_index=IGNORED, reduction="sum"
+    )
+    return total / (wanted != IGNORED).sum().clamp(min=1)
 
 
 class Trainer:
@@ -79,22 +92,27 @@ class Trainer:
             names, weights = zip(*self.model.named_parameters(), strict=True)
             torch._foreach_copy_(weights, [self.master[name] for name in names])
 
-    def step(
-        self, ids: torch.Tensor, targets: torch.Tensor, tags: torch.Tensor, rate: float
-    ) -> tuple[float, float, float]:
-        """Take one step; return the loss, the share of right tokens and the tags' loss."""
+    def step(self, batch: Sequence[torch.Tensor], rate: float) -> list[float]:
+        """Take one step; return the loss, the share of right tokens and the hints' losses."""
+        ids, targets, tags, going, sources = batch
         wanted, chosen = targets.flatten(), (targets.flatten() != -100).nonzero()[:, 0]
         # As with the lengths of the rows: few shapes.
         chosen = F.pad(chosen, (0, -len(chosen) % 256), value=wanted.tolist().index(-100))
         wanted = wanted[chosen]
-        hidden, tag_logits = self.trunk(ids)
+        hidden, hints = self.trunk(ids)
         hidden = hidden.flatten(0, 1).index_select(0, chosen)
         logits = F.linear(hidden, self.model.embed_tokens.weight).float()
         loss = F.cross_entropy(logits, wanted, ignore_index=-100)
-        tag_loss = F.cross_entropy(
-            tag_logits.flatten(0, 1).float(), tags.flatten(), ignore_index=IGNORED, reduction="sum"
-        ) / max(1, int((tags != IGNORED).sum()))
-        (loss + TAG_WEIGHT * tag_loss).backward()
+        pointed = hints.pointer.gather(2, sources.clamp(min=0)[..., None])[..., 0]
+        known = sources != IGNORED
+        others = [
+            _mean_loss(hints.tags, tags),
+            _mean_loss(hints.going, going),
+            -((pointed + 1e-6).log() * known).sum() / known.sum().clamp(min=1),
+        ]
+        weights = (TAG_WEIGHT, GOING_WEIGHT, POINTER_WEIGHT)
+        hinted = sum(weight * other for weight, other in zip(weights, others, strict=True))
+        (loss + hinted).backward()
         for name, parameter in self.model.named_parameters():
             self.master[name].grad = parameter.grad.float()
             parameter.grad = None
@@ -107,7 +125,7 @@ class Trainer:
         self.steps += 1
         self.tokens += ids.numel()
         right = (logits.argmax(-1) == wanted).sum() / (wanted != -100).sum()
-        return loss.item(), right.item(), tag_loss.item()
+        return [loss.item(), right.item(), *(other.item() for other in others)]
 
     def weights(self) -> dict[str, torch.Tensor]:
         """Return the fp32 weights."""
@@ -186,9 +204,9 @@ def main() -> None:
     with log_path.open("w" if new else "a", newline="", encoding="utf-8") as log:
         writer = csv.writer(log)
         if new:
-            writer.writerow(["step", "minutes", "tokens", "rate", "loss", "accuracy", "tag_loss"])
-        losses: list[tuple[float, float, float]] = []
-        for ids, targets, tags in batches(maker, options.batch_tokens, progress):
+            writer.writerow(COLUMNS)
+        losses: list[list[float]] = []
+        for batch in batches(maker, options.batch_tokens, progress):
             elapsed = time.time() - start
             if elapsed > length:
                 break
@@ -198,7 +216,7 @@ def main() -> None:
                 decaying = True
                 trainer.save(state)
                 shutil.copy(state, options.out / "state_before_decay.pt")
-            losses.append(trainer.step(ids, targets, tags, rate))
+            losses.append(trainer.step(batch, rate))
             trainer.seconds = before + time.time() - start
             if trainer.steps % 50 == 0:
                 means = [f"{sum(values) / len(losses):.4f}" for values in zip(*losses, strict=True)]

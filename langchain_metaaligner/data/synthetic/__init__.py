@@ -4,6 +4,7 @@ For every objective there is a family of flaws. A sound answer is degraded by so
 edit for some objectives takes back their flaws and leaves all else alone, byte for byte.
 """
 
+from langchain_metaaligner.data.synthetic.building import build_synthetic
 from langchain_metaaligner.data.synthetic.families import BREADTH, FAMILIES, FIRST_TIER
 from langchain_metaaligner.data.synthetic.pairs import SyntheticPair, synthetic_pairs
 from langchain_metaaligner.data.synthetic.sentences import Corpus
@@ -16,6 +17,7 @@ __all__ = [
     "Corpus",
     "SyntheticPair",
     "Text",
+    "build_synthetic",
     "read_texts",
     "synthetic_pairs",
 ]

@@ -1,0 +1,105 @@
+"""``metaaligner data`` as a user calls it."""
+
+import csv
+import json
+
+import pandas as pd
+import pytest
+from datasets import load_from_disk
+from typer.testing import CliRunner
+
+from langchain_metaaligner.cli import app
+from langchain_metaaligner.data import Problems, read_conversations
+from langchain_metaaligner.errors import DataError
+
+COLUMNS = ["prompt", "chosen_response", "rejected_response"] + [
+    f"{side}_score{k}" for k in (1, 2, 3) for side in ("chosen", "rejected")
+]
+
+
+def run(*words):
+    result = CliRunner().invoke(app, ["data", *map(str, words)])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+@pytest.fixture
+def scored(tmp_path):
+    path = tmp_path / "train.csv"
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(COLUMNS)
+        for i in range(30):
+            rows.writerow([f"\n\nHuman: q{i} \n\nAssistant:", "good", "bad", 1, 0, 0, 1, i % 2, 0])
+        rows.writerow(["q", "", "bad", 1, 0, 0, 1, 2, 0])
+    return path
+
+
+def test_hh_rlhf(scored, tmp_path):
+    output = run("hh-rlhf", "--input", scored, "--output", tmp_path / "out", "--seed", 1)
+    assert "no_equal/train.json" in output
+    assert "empty answer" in output
+    assert len(load_from_disk(tmp_path / "out" / "datasets")["no_equal_train"]) == 54
+    with pytest.raises(DataError, match="empty answer"):
+        run("hh-rlhf", "--input", scored, "--output", tmp_path, "--seed", 1, "--strict")
+
+
+def test_hh_rlhf_as_the_research_script(scored, tmp_path):
+    words = ("--input", scored, "--output", tmp_path / "out", "--seed", 1, "--research-compat")
+    output = run("hh-rlhf", "--split", "test", *words)
+    assert output.splitlines() == [
+        "60",
+        "aspects1: 45",
+        "aspects2: 15",
+        "aspects3: 0",
+        "15",
+        "Test: 60",
+    ]
+    assert len(json.loads((tmp_path / "out" / "no_equal" / "test.json").read_text())) == 60
+
+
+def test_ultrafeedback(golden, tmp_path):
+    case = golden("ultrafeedback_builder")[7]["input"]
+    for part in ("train", "test"):
+        lines = "".join(json.dumps(record) + "\n" for record in case[part])
+        (tmp_path / f"{part}.jsonl").write_text(lines)
+    words = ("--input", tmp_path / "train.jsonl", "--test", tmp_path / "test.jsonl", "--seed", 0)
+    run("ultrafeedback", *words, "--output", tmp_path / "paper")
+    output = run("ultrafeedback", *words, "--output", tmp_path / "script", "--research-compat")
+    assert output.splitlines()[-1] == "Train: 0, val: 6, test: 1"
+    for folder in ("paper", "script"):
+        assert (tmp_path / folder / "no_equal" / "test.csv").read_text().startswith("query,golden")
+
+
+def test_imhi(tmp_path):
+    responses = [
+        {"response": "Yes.", "correct": 3, "informative": 2, "professional": 1},
+        {"response": "No.", "correct": 1, "informative": 2, "professional": "good"},
+    ]
+    path = tmp_path / "ratings.jsonl"
+    path.write_text(json.dumps({"query": "Consider this post: …", "responses": responses}) + "\n")
+    output = run("imhi", "--input", path, "--output", tmp_path / "out", "--seed", 0)
+    assert "bad rating" in output
+    assert (tmp_path / "out" / "problems.jsonl").exists()
+
+
+def test_synthetic_from_real_texts(texts, tmp_path):
+    words = ("--texts", texts, "--seed", 0, "--number", 300, "--validation", 40)
+    run("synthetic", *words, "--output", tmp_path / "a")
+    run("synthetic", *words, "--output", tmp_path / "b")
+    name = "no_equal/train.json"
+    assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    pairs = list(read_conversations(tmp_path / "a" / name, Problems("raise")))
+    assert len(pairs) == 300
+    assert sum(f" | Answer: {pair.completion} | Edit: " in pair.prompt for pair in pairs) < 120
+
+
+def test_synthetic_from_texts_of_our_own(tmp_path):
+    answer = "Store the loaf in a linen bag. The fridge makes it stale faster. Freeze the slices."
+    rows = [{"query": f"How do I keep bread, {i}?", "goldens": answer} for i in range(40)]
+    pd.DataFrame(rows).to_csv(tmp_path / "policy.csv", index=False)
+    output = run("synthetic", "--texts", tmp_path, "--output", tmp_path / "out", "--seed", 0,
+                 "--number", 50, "--validation", 5)  # fmt: skip
+    assert "no_equal/val.json" in output
