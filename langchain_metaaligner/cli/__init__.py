@@ -10,6 +10,7 @@ from langchain_metaaligner.cli.align import align
 from langchain_metaaligner.cli.data import data
 from langchain_metaaligner.cli.demo import demo
 from langchain_metaaligner.cli.objectives import objectives
+from langchain_metaaligner.cli.train import train
 from langchain_metaaligner.errors import MetaAlignerError
 
 app = typer.Typer(
@@ -23,6 +24,7 @@ app = typer.Typer(
 app.command()(demo)
 app.command()(objectives)
 app.command()(align)
+app.command()(train)
 app.add_typer(data)
 
 

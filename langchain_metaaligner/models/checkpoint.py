@@ -13,7 +13,12 @@ from typing import Any
 from transformers import GenerationConfig
 
 from langchain_metaaligner.errors import CheckpointError
-from langchain_metaaligner.models.reading import encode_as_sentencepiece, read, require_decoder
+from langchain_metaaligner.models.reading import (
+    encode_as_sentencepiece,
+    prompt_ids,
+    read,
+    require_decoder,
+)
 from langchain_metaaligner.models.source import CheckpointSpec, read_metadata, resolve
 
 __all__ = ["Checkpoint", "CheckpointSpec", "adopt", "load", "resolve", "unload"]
@@ -67,10 +72,7 @@ class Checkpoint:
             One list of ids per text, in order.
         """
         with self._tokenizing:  # a fast tokenizer must not be set up while it is in use
-            return [
-                self.tokenizer(text, split_special_tokens=True, verbose=False)["input_ids"]
-                for text in texts
-            ]
+            return [prompt_ids(self.tokenizer, text) for text in texts]
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of an answer's token ids: special tokens left out, nothing stripped.

@@ -50,7 +50,7 @@ def read(spec: CheckpointSpec) -> tuple[Any, Any]:
                 "name and, for an id on the Hub, the network; a folder must hold config.json."
             ) from error
         require_decoder(config, config.architectures or (), spec.model)
-        tokenizer = _read_tokenizer(spec.model, origin)
+        tokenizer = read_tokenizer(spec.model, origin)
         return _read_model(spec, config, origin), tokenizer
 
 
@@ -119,7 +119,16 @@ def _read_model(spec: CheckpointSpec, config: Any, origin: dict[str, Any]) -> An
     return model if placement else model.to(spec.device)
 
 
-def _read_tokenizer(model: str, origin: dict[str, Any]) -> Any:
+def read_tokenizer(model: str, origin: dict[str, Any]) -> Any:
+    """Read the tokenizer of a folder or a Hub id, as it is.
+
+    Args:
+        model: a folder or an id.
+        origin: options for ``from_pretrained`` such as ``revision``.
+
+    Raises:
+        CheckpointError: when it cannot be read, or there is none.
+    """
     advice = "It needs tokenizer.json or tokenizer.model beside its config."
     files = {"tokenizer.model", "tokenizer.json", "tokenizer_config.json"}
     present = {name for name in files if Path(model, name).is_file()}
@@ -135,6 +144,25 @@ def _read_tokenizer(model: str, origin: dict[str, Any]) -> Any:
     if set(tokenizer.get_vocab()) <= set(tokenizer.all_special_tokens):
         raise CheckpointError(f"{model!r} has no tokenizer. {advice}")
     return tokenizer
+
+
+def prompt_ids(tokenizer: Any, text: str) -> list[int]:
+    """Token ids of an edit prompt, beginning of sequence included.
+
+    Inference and training share it: a prompt is never tokenised together with what follows it,
+    which would merge the space that it ends in. The name of a special token within the text
+    (``</s>`` in an answer) is read as plain characters.
+    """
+    ids: list[int] = tokenizer(text, split_special_tokens=True, verbose=False)["input_ids"]
+    return ids
+
+
+def completion_ids(tokenizer: Any, text: str) -> list[int]:
+    """Token ids of an edit, as it follows its prompt, with the end of sequence."""
+    ids: list[int] = tokenizer(
+        text, split_special_tokens=True, add_special_tokens=False, verbose=False
+    )["input_ids"]
+    return [*ids, tokenizer.eos_token_id]
 
 
 def encode_as_sentencepiece(tokenizer: Any) -> None:
