@@ -4,7 +4,7 @@ PYTHON310 ?= python3.10
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: demo test lint types docs format test310 clean
+.PHONY: demo test lint types docs format test310 mini clean
 
 demo: .venv/demo
 	$(BIN)/metaaligner demo
@@ -30,6 +30,22 @@ docs: .venv/dev
 # The oldest Python that we support, without torch: what finds the prompt of a chain.
 test310: .venv310/ready
 	.venv310/bin/python -m pytest tests/integration/test_capture.py tests/unit/test_upstream.py
+
+# The bundled aligner again: make mini TEXTS=DIR (see recipes/mini/README.md).
+MINUTES ?= 240
+MINI := build/mini
+mini: .venv/dev
+	@test -d "$(TEXTS)" || { echo "Give a folder of texts: make mini TEXTS=DIR"; exit 2; }
+	$(BIN)/python recipes/mini/train.py --texts "$(TEXTS)" --out $(MINI)/start --minutes $(MINUTES)
+	$(BIN)/metaaligner data synthetic --texts "$(TEXTS)" --output $(MINI)/pairs --seed 1 --number $(PAIRS)
+	$(BIN)/metaaligner train recipes/mini.yaml
+	rm -rf $(MINI)/aligner && cp -r $(MINI)/run/final $(MINI)/aligner
+	cp $(MINI)/start/training_log.csv $(MINI)/aligner/
+	$(BIN)/python benchmarks/mini_quality.py --model $(MINI)/aligner --texts "$(TEXTS)" \
+	  --n $(DRAFTS) --output $(MINI)/quality
+	$(BIN)/python recipes/mini/card.py --model $(MINI)/aligner --quality $(MINI)/quality
+PAIRS ?= 12000
+DRAFTS ?= 100
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from langchain_metaaligner.data.synthetic.families import DROPPED, ENDINGS, KNOWN
 from langchain_metaaligner.data.synthetic.grammar import Grammar
 
-DRAWS = 20_000
+DRAWS = 8_000
 _START = r"(?:(?<=^)|(?<=[.!?]\s)|(?<=\n))"
 _REPEATED = re.compile(r"(?:(?<=^)|(?<=\s))([^.!?\n]+[.!?])((?:\s.*?)?)\s\1(?=\s|$)", re.DOTALL)
 

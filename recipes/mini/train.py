@@ -1,8 +1,8 @@
-"""Train the mini aligner: ``python train.py --texts DIR --out DIR --minutes N [--resume]``.
+"""Train the mini aligner: ``python train.py --texts DIR --out DIR --minutes N``.
 
 Random-token copying first, then one sentence, several sentences, whole answers. The learning rate
-is held constant and falls to nothing in the last ``--decay`` minutes; ``state.pt`` allows a later
-``--resume``, which takes the rate up again.
+is held constant and falls to nothing in the last ``--decay`` minutes. Started again, a run goes on
+from ``state.pt``, and the rate rises again first.
 """
 
 from __future__ import annotations
@@ -171,8 +171,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for states and exports")
     parser.add_argument("--minutes", type=float, required=True, help="how long to train now")
     parser.add_argument("--decay", type=float, default=None, help="minutes of falling rate")
-    parser.add_argument("--resume", action="store_true", help="go on from OUT/state.pt")
-    parser.add_argument("--batch-tokens", type=int, default=4096)
+    parser.add_argument("--batch-tokens", type=int, default=6144)
+    parser.add_argument("--log-steps", type=int, default=50)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
@@ -185,7 +185,8 @@ def main() -> None:
     )
     trainer = Trainer(tokenizer.get_vocab_size())
     state = options.out / "state.pt"
-    if options.resume:
+    resuming = state.exists()
+    if resuming:
         trainer.load(state)
     rng = random.Random(options.seed + trainer.steps)
     maker = Maker(Corpus(train), tokenizer, rng)
@@ -200,7 +201,7 @@ def main() -> None:
         return STAGES[-1][0] - 1 if decaying else trainer.tokens
 
     log_path = options.out / "training_log.csv"
-    new = not (options.resume and log_path.exists())
+    new = not (resuming and log_path.exists())
     with log_path.open("w" if new else "a", newline="", encoding="utf-8") as log:
         writer = csv.writer(log)
         if new:
@@ -218,7 +219,7 @@ def main() -> None:
                 shutil.copy(state, options.out / "state_before_decay.pt")
             losses.append(trainer.step(batch, rate))
             trainer.seconds = before + time.time() - start
-            if trainer.steps % 50 == 0:
+            if trainer.steps % options.log_steps == 0:
                 means = [f"{sum(values) / len(losses):.4f}" for values in zip(*losses, strict=True)]
                 losses.clear()
                 minutes = f"{trainer.seconds / 60:.2f}"
