@@ -14,6 +14,7 @@ os.environ.update(COLUMNS="80", TERMINAL_WIDTH="80", NO_COLOR="1", TYPER_USE_RIC
 from typer.testing import CliRunner
 
 from langchain_metaaligner.cli import app
+from langchain_metaaligner.cli.data import data
 from langchain_metaaligner.objectives import ALIASES, KNOWN, LABELS
 from langchain_metaaligner.published import PUBLISHED
 from langchain_metaaligner.templates import TEMPLATES
@@ -65,6 +66,14 @@ def commands() -> str:
     return "\n\n".join(map(shown_help, ([], *([name] for name in names))))
 
 
+def data_commands() -> str:
+    return "\n\n".join(shown_help(["data", one.name]) for one in data.registered_commands)
+
+
+def quality() -> str:
+    return (DOCS / "quality" / "table.md").read_text(encoding="utf-8").strip()
+
+
 def shown_help(words: list[str]) -> str:
     asked = [*words, "--help"]
     shown = CliRunner().invoke(app, asked, prog_name="metaaligner").output
@@ -81,6 +90,8 @@ SECTIONS: dict[str, Sequence[Callable[[], str]]] = {
     "objectives.md": (objectives, templates),
     "models.md": (checkpoints,),
     "commands.md": (commands,),
+    "mini.md": (quality,),
+    "data.md": (data_commands,),
 }
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar, cast
 
 import typer
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 if TYPE_CHECKING:  # the extra that they need is looked for when a command runs
     from langchain_metaaligner.data import BuildReport
-    from langchain_metaaligner.data.problems import OnProblem
+    from langchain_metaaligner.data.problems import Duplicates, OnProblem, Problems
 
 data = typer.Typer(name="data", help="Make training data for aligners.", no_args_is_help=True)
 T = TypeVar("T")
@@ -29,9 +29,16 @@ Compat = Annotated[
 Strict = Annotated[
     bool, typer.Option("--strict", help="Stop at the first problem; else skip and count.")
 ]
+Repeated = Annotated[
+    str | None,
+    typer.Option(
+        "--duplicates",
+        help="A query that stood before: keep, skip or raise. Else keep; with --strict raise.",
+    ),
+]
 Validation = Annotated[
     int | None,
-    typer.Option(help="Pairs set aside; else 15,000, and at most a tenth."),
+    typer.Option(min=0, help="Contrastive pairs set aside; else 15,000, and at most a tenth."),
 ]
 WarmUp = Annotated[
     float, typer.Option(min=0, max=1, help="Share of the equal pairs for the warm-up.")
@@ -46,15 +53,13 @@ def hh_rlhf(
     split: Split = "train",
     research_compat: Compat = False,
     strict: Strict = False,
+    duplicates: Repeated = None,
     validation: Validation = None,
     warm_up: WarmUp = 0.1,
 ) -> None:
     """HH-RLHF: pairs from the scored CSV."""
-    from langchain_metaaligner.data import build_hh_rlhf, research
+    from langchain_metaaligner.data import build_hh_rlhf
 
-    if research_compat:
-        show(research.build_hh_rlhf(source, output, seed=seed, split=split), output)
-        return
     report = build_hh_rlhf(
         source,
         output,
@@ -62,7 +67,9 @@ def hh_rlhf(
         split=split,
         validation=validation,
         warm_up=warm_up,
+        research_compat=research_compat,
         on_problem=policy(strict),
+        duplicates=cast("Duplicates | None", duplicates),
         progress=counted,
     )
     show(report, output)
@@ -76,15 +83,13 @@ def ultrafeedback(
     test: Annotated[Path | None, typer.Option(help="Raw records of the test part.")] = None,
     research_compat: Compat = False,
     strict: Strict = False,
+    duplicates: Repeated = None,
     validation: Validation = None,
     warm_up: WarmUp = 0.1,
 ) -> None:
     """UltraFeedback: pairs from raw records."""
-    from langchain_metaaligner.data import build_ultrafeedback, research
+    from langchain_metaaligner.data import build_ultrafeedback
 
-    if research_compat:
-        show(research.build_ultrafeedback(source, output, seed=seed, test=test), output)
-        return
     report = build_ultrafeedback(
         source,
         output,
@@ -92,7 +97,9 @@ def ultrafeedback(
         test=test,
         validation=validation,
         warm_up=warm_up,
+        research_compat=research_compat,
         on_problem=policy(strict),
+        duplicates=cast("Duplicates | None", duplicates),
         progress=counted,
     )
     show(report, output)
@@ -100,11 +107,15 @@ def ultrafeedback(
 
 @data.command("imhi")
 def imhi(
-    source: Annotated[Path, typer.Option("--input", help="Expert ratings, a query a line.")],
+    source: Annotated[Path, typer.Option("--input", help="Expert ratings, .jsonl or .csv.")],
     output: Output,
     seed: Seed,
     split: Split = "train",
+    test: Annotated[
+        Path | None, typer.Option(help="A test file of the benchmark: query, gpt-3.5-turbo.")
+    ] = None,
     strict: Strict = False,
+    duplicates: Repeated = None,
     validation: Validation = None,
     warm_up: WarmUp = 0.1,
 ) -> None:
@@ -116,11 +127,27 @@ def imhi(
         output,
         seed=seed,
         split=split,
+        test=test,
         validation=validation,
         warm_up=warm_up,
         on_problem=policy(strict),
+        duplicates=cast("Duplicates | None", duplicates),
         progress=counted,
     )
+    show(report, output)
+
+
+@data.command("released")
+def released(
+    source: Annotated[Path, typer.Option("--input", help="Conversations, .json or .jsonl.")],
+    output: Output,
+    part: Annotated[str, typer.Option(help="Which part this is.")] = "no_equal/train",
+    strict: Strict = False,
+) -> None:
+    """Released conversations, such as HH-RLHF-MetaAligner-Data, taken over as they are."""
+    from langchain_metaaligner.data import build_released
+
+    report = build_released(source, output, part=part, on_problem=policy(strict), progress=counted)
     show(report, output)
 
 
@@ -149,6 +176,7 @@ def score(
     helpful: Annotated[str, typer.Option(help="Reward model.")] = "",
     humor: Annotated[str, typer.Option(help="Reward model.")] = "",
     device: Annotated[str | None, typer.Option(help="cuda, mps or cpu.")] = None,
+    research_compat: Compat = False,
     strict: Strict = False,
 ) -> None:
     """HH-RLHF: score dialogues by three reward models, by default those of the research."""
@@ -165,11 +193,12 @@ def score(
         output,
         rewards,
         limits=[reward.limit for reward in rewards.values()],
+        research_compat=research_compat,
         on_problem=policy(strict),
+        progress=counted,
     )
     sys.stdout.write(f"{output}\n")
-    for kind, count in problems.counts.items():
-        sys.stderr.write(f"{count} x {kind}\n")
+    show_problems(problems, Console(stderr=True))
 
 
 def policy(strict: bool) -> OnProblem:
@@ -178,26 +207,44 @@ def policy(strict: bool) -> OnProblem:
 
 
 def counted(items: Iterable[T]) -> Iterator[T]:
-    """Show how many items there were so far."""
+    """Show in a terminal how many items there were so far, and for how long."""
     console = Console(stderr=True)
-    return iter(track(items, description="Making pairs", console=console, transient=True))
+    columns = (
+        SpinnerColumn(),
+        TextColumn("Pairs: {task.completed:,.0f}"),
+        TimeElapsedColumn(),
+    )
+    shown = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    with shown as progress:
+        yield from progress.track(items)
 
 
 def show(report: BuildReport, output: Path) -> None:
     """Print what was made, and what was wrong with the input."""
-    from langchain_metaaligner.data.problems import LEFT_OUT
-
-    if report.output:
+    if report.output:  # what the research script prints stands alone on standard output
         sys.stdout.write("\n".join(report.output) + "\n")
+        show_problems(report.problems, Console(stderr=True))
         return
     console = Console()
     made = Table("file", "pairs", title=str(output), title_justify="left")
     for name, size in report.sizes.items():
         made.add_row(name, f"{size:,}")
     console.print(made)
-    if report.problems.all:
-        wrong = Table("problem", "times", "first line", "left out", title="problems.jsonl")
-        for kind, count in report.problems.counts.items():
-            first = next(one for one in report.problems.all if one.kind == kind)
-            wrong.add_row(kind, f"{count:,}", f"{first.line:,}", LEFT_OUT[first.kind])
-        console.print(wrong)
+    if report.aspects:
+        counts = ", ".join(f"{n}: {times:,}" for n, times in sorted(report.aspects.items()))
+        console.print(f"Contrastive pairs by number of objectives: {counts}", highlight=False)
+    show_problems(report.problems, console)
+
+
+def show_problems(problems: Problems, console: Console) -> None:
+    """Print how often each kind of problem occurred, and where it did first."""
+    from langchain_metaaligner.data.problems import LEFT_OUT
+
+    if not problems.counts:
+        return
+    wrong = Table("problem", "times", "first", "left out", title=str(problems.log))
+    for kind, count in problems.counts.items():
+        first = next((one for one in problems.all if one.kind == kind), None)
+        place = f"{first.source}:{first.line}" if first else "in the log"
+        wrong.add_row(kind, f"{count:,}", place, LEFT_OUT[kind])
+    console.print(wrong)

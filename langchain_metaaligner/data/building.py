@@ -3,42 +3,34 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import pandas as pd
-
+from langchain_metaaligner.data import research
 from langchain_metaaligner.data.hh_rlhf import read_hh_rlhf
-from langchain_metaaligner.data.imhi import read_imhi
+from langchain_metaaligner.data.imhi import read_expert_queries, read_imhi
 from langchain_metaaligner.data.preferences import Preference, WeakToStrong, weak_to_strong
-from langchain_metaaligner.data.problems import OnProblem, Problems
-from langchain_metaaligner.data.ultrafeedback import read_golden, read_ultrafeedback
+from langchain_metaaligner.data.problems import Duplicates, OnProblem, Problems
+from langchain_metaaligner.data.released import numbered_conversations, read_prompt
+from langchain_metaaligner.data.report import BuildReport, Progress, check_split
+from langchain_metaaligner.data.tables import write_csv
+from langchain_metaaligner.data.ultrafeedback import TEST_COLUMNS, read_golden, read_ultrafeedback
 from langchain_metaaligner.data.writing import Layout, Spool, shuffled, validation_size
 from langchain_metaaligner.errors import DataError
 from langchain_metaaligner.templates import EditTemplate
 
-SPLITS = ("train", "test")
-#: Wraps what a builder reads, to show how far it is, as ``tqdm`` does.
-Progress = Callable[[Iterable[Preference]], Iterable[Preference]]
+__all__ = [
+    "BuildReport",
+    "build_hh_rlhf",
+    "build_imhi",
+    "build_released",
+    "build_ultrafeedback",
+    "check_split",
+]
 
 
-@dataclass
-class BuildReport:
-    """What a builder made.
-
-    Attributes:
-        sizes: number of pairs, or of queries, in each file.
-        aspects: how many contrastive pairs have 1, 2, … objectives.
-        problems: what was wrong with the input.
-        output: lines as the research script prints them, under ``research_compat``.
-    """
-
-    problems: Problems
-    sizes: dict[str, int] = field(default_factory=dict)
-    aspects: Counter[int] = field(default_factory=Counter)
-    output: list[str] = field(default_factory=list)
+EQUAL_VALIDATION = 5_000
+"""How many equal pairs the paper sets aside on UltraFeedback (Table 5)."""
 
 
 def build_hh_rlhf(
@@ -49,7 +41,9 @@ def build_hh_rlhf(
     split: str = "train",
     validation: int | None = None,
     warm_up: float = 0.1,
+    research_compat: bool = False,
     on_problem: OnProblem = "skip",
+    duplicates: Duplicates | None = None,
     progress: Progress = iter,
 ) -> BuildReport:
     """Build the HH-RLHF data set from its scored CSV by Algorithm 1.
@@ -59,22 +53,31 @@ def build_hh_rlhf(
     all of them also as splits of ``datasets``, and ``problems.jsonl`` if there are problems.
 
     Args:
-        scored: the CSV; see `hh_rlhf`.
+        scored: the CSV; see `read_hh_rlhf`.
         output: a folder, made if it is not there.
         seed: of all shuffling.
         split: ``"train"`` or ``"test"``.
-        validation: contrastive pairs to set aside; see `validation_size`.
-        warm_up: share of the equal pairs that also serve as identical pairs.
+        validation: contrastive pairs to set aside; by itself 15,000, and at most a tenth.
+        warm_up: share of the equal pairs that also serve as identical pairs (section 3.2.2).
+        research_compat: write what ``HH_RLHF_make_aligner_data.py`` writes, byte for byte, after
+            ``random.seed(seed)``; its bugs too. There is no warm-up then, and 15,000 pairs are set
+            aside unless ``validation`` says otherwise.
         on_problem: ``"skip"`` or ``"raise"``; see `Problems`.
-        progress: wraps the preferences as they are read.
+        duplicates: ``"keep"``, ``"skip"`` or ``"raise"``; see `Problems`.
+        progress: wraps the pairs as they are made, and again as they are written.
 
     Raises:
-        DataError: if the file cannot be read, or the split is neither of the two.
+        DataError: if the file cannot be read, or an option cannot work.
     """
     check_split(split)
-    problems = Problems(on_problem)
-    preferences = progress(read_hh_rlhf(scored, problems))
-    return _build(preferences, "HH-RLHF", output, seed, split, validation, warm_up, problems)
+    problems = _problems(output, on_problem, duplicates, scored)
+    if research_compat:
+        return research.build_hh_rlhf(
+            scored, output, seed=seed, split=split, validation=validation, problems=problems,
+            progress=progress,
+        )  # fmt: skip
+    pairs = _pairs(read_hh_rlhf(scored, problems), "HH-RLHF", rng := random.Random(seed))
+    return _write(pairs, output, rng, split, validation, warm_up, problems, progress)
 
 
 def build_ultrafeedback(
@@ -85,105 +88,168 @@ def build_ultrafeedback(
     test: Path | None = None,
     validation: int | None = None,
     warm_up: float = 0.1,
+    research_compat: bool = False,
     on_problem: OnProblem = "skip",
+    duplicates: Duplicates | None = None,
     progress: Progress = iter,
 ) -> BuildReport:
     """Build the UltraFeedback data set from raw records by Algorithm 1.
 
-    As `build_hh_rlhf`; ``test``, if given, becomes ``no_equal/test.csv`` with a golden response to
-    each query.
+    As `build_hh_rlhf`, and ``all_equal/val.json`` has equal pairs that are set aside: 5,000, and at
+    most a tenth. ``test``, if given, becomes ``no_equal/test.csv`` with a golden response to each
+    query. ``research_compat`` writes what ``UltraFeedback_make_aligner_data.py`` writes.
     """
-    problems = Problems(on_problem)
-    preferences = progress(read_ultrafeedback(records, problems))
-    report = _build(
-        preferences, "UltraFeedback", output, seed, "train", validation, warm_up, problems
+    sources = (records, test) if test else (records,)
+    problems = _problems(output, on_problem, duplicates, *sources)
+    if research_compat:
+        return research.build_ultrafeedback(
+            records, output, seed=seed, test=test, validation=validation, problems=problems,
+            progress=progress,
+        )  # fmt: skip
+    pairs = _pairs(
+        read_ultrafeedback(records, problems), "UltraFeedback", rng := random.Random(seed)
     )
-    if test is not None:
-        golden = list(read_golden(test, problems))
-        frame = pd.DataFrame(golden, columns=["query", "golden_response"])
-        frame.to_csv(output / "no_equal" / "test.csv", index=False)
-        report.sizes["no_equal/test.csv"] = len(golden)
-        problems.write(output / "problems.jsonl")
-    return report
+    report = _write(
+        pairs, output, rng, "train", validation, warm_up, problems, progress, EQUAL_VALIDATION
+    )
+    return _with_test(report, output, read_golden(test, problems) if test else None)
 
 
 def build_imhi(
-    records: Path,
+    ratings: Path,
     output: Path,
     *,
     seed: int,
     split: str = "train",
+    test: Path | None = None,
     validation: int | None = None,
     warm_up: float = 0.1,
     on_problem: OnProblem = "skip",
+    duplicates: Duplicates | None = None,
     progress: Progress = iter,
 ) -> BuildReport:
-    """Build an IMHI data set from expert ratings by Algorithm 1; see `imhi` and `build_hh_rlhf`."""
-    check_split(split)
-    problems = Problems(on_problem)
-    preferences = progress(read_imhi(records, problems))
-    return _build(preferences, "IMHI", output, seed, split, validation, warm_up, problems)
+    """Build an IMHI data set from expert ratings by Algorithm 1; see `read_imhi`.
 
-
-def check_split(split: str) -> None:
-    """Refuse anything but ``train`` and ``test``.
-
-    Raises:
-        DataError: if it is neither.
+    As `build_hh_rlhf`; ``test``, a test file of the IMHI benchmark, becomes ``no_equal/test.csv``.
     """
-    if split not in SPLITS:
-        raise DataError(f"Unknown split {split!r}. Give one of: {', '.join(SPLITS)}.")
+    check_split(split)
+    problems = _problems(output, on_problem, duplicates, *((ratings, test) if test else (ratings,)))
+    pairs = _pairs(read_imhi(ratings, problems), "IMHI", rng := random.Random(seed))
+    report = _write(pairs, output, rng, split, validation, warm_up, problems, progress)
+    return _with_test(report, output, read_expert_queries(test, problems) if test else None)
 
 
-def _build(
-    preferences: Iterable[Preference],
-    template: str,
+def build_released(
+    conversations: Path,
     output: Path,
-    seed: int,
-    split: str,
-    validation: int | None,
-    warm_up: float,
-    problems: Problems,
+    *,
+    part: str = "no_equal/train",
+    on_problem: OnProblem = "skip",
+    progress: Progress = iter,
 ) -> BuildReport:
-    rng = random.Random(seed)
+    """Take over released conversations, such as HH-RLHF-MetaAligner-Data, as they are.
+
+    Kind and objectives are read out of the prompts. A prompt of no known template is a problem, and
+    so is one without objectives, which the research's builders made of ties.
+
+    Args:
+        conversations: a JSON array, or JSON lines (``.jsonl``); see `read_conversations`.
+        output: a folder, made if it is not there.
+        part: which part of the data set this is.
+        on_problem: ``"skip"`` or ``"raise"``; see `Problems`.
+        progress: wraps the pairs as they are read, and again as they are written.
+    """
+    problems = _problems(output, on_problem, "keep", conversations)
+    report = BuildReport(problems)
+    with Spool(output) as spool:
+        _fill(spool, progress(_taken_over(conversations, problems)), report)
+        layout = Layout(spool, output, progress)
+        both = sorted([*spool.better, *spool.equal])
+        report.sizes[f"{part}.json"] = layout.part(part, both)
+        layout.finish()
+    problems.flush()
+    return report
+
+
+def _taken_over(conversations: Path, problems: Problems) -> Iterator[WeakToStrong]:
+    source = conversations.name
+    for number, (prompt, completion) in numbered_conversations(conversations, problems):
+        parts = read_prompt(prompt)
+        if parts is None:
+            problems.found("missing field", source, number, "a prompt of no known template")
+        elif not parts.objectives:
+            problems.found("no objective", source, number, prompt[-60:])
+        else:
+            yield WeakToStrong(parts.mode, parts.objectives, "", "", completion, prompt)
+
+
+def _problems(
+    output: Path, on_problem: OnProblem, duplicates: Duplicates | None, *sources: Path
+) -> Problems:
+    problems = Problems(on_problem, duplicates, output / "problems.jsonl")
+    problems.open_log(path.name for path in sources)
+    return problems
+
+
+def _pairs(
+    preferences: Iterable[Preference], template: str, rng: random.Random
+) -> Iterator[WeakToStrong]:
     form = EditTemplate.named(template)
-    pairs = (pair for one in preferences for pair in weak_to_strong(one, form, rng))
-    return write_pairs(pairs, output, rng, split, validation, warm_up, problems)
+    return (pair for one in preferences for pair in weak_to_strong(one, form, rng))
 
 
-def write_pairs(
-    pairs: Iterator[WeakToStrong],
+def _fill(spool: Spool, pairs: Iterable[WeakToStrong], report: BuildReport) -> None:
+    for pair in pairs:
+        spool.add(pair)
+        if pair.mode == "better":
+            report.aspects[len(pair.objectives)] += 1
+
+
+def _write(
+    pairs: Iterable[WeakToStrong],
     output: Path,
     rng: random.Random,
     split: str,
     validation: int | None,
     warm_up: float,
     problems: Problems,
+    progress: Progress,
+    equal_validation: int = 0,
 ) -> BuildReport:
-    """Write pairs in the research's layout; see `build_hh_rlhf`."""
+    if not 0 <= warm_up <= 1:
+        raise DataError(f"warm_up={warm_up} is no share. Give a number from 0 to 1.")
     report = BuildReport(problems)
-    with Spool() as spool:
-        for pair in pairs:
-            spool.add(pair)
-            if pair.mode == "better":
-                report.aspects[len(pair.objectives)] += 1
+    with Spool(output) as spool:
+        _fill(spool, progress(pairs), report)
         better, equal = shuffled(spool.better, rng), spool.equal
-        identical = rng.sample(list(equal), round(warm_up * len(equal)))
-        layout = Layout(spool, output)
+        layout = Layout(spool, output, progress)
         if split == "test":
             parts = {"no_equal/test": better, "all_equal/val": equal}
         else:
-            aside = validation_size(len(better)) if validation is None else validation
-            parts = {
-                "no_equal/train": better[aside:],
-                "no_equal/val": better[:aside],
-                "all_equal/train": equal,
-            }
+            aside = validation_size(len(better), validation)
+            parts = {"no_equal/train": better[aside:], "no_equal/val": better[:aside]}
+            if equal_validation:
+                equal = shuffled(equal, rng)
+                aside = validation_size(len(equal), usual=equal_validation)
+                parts["all_equal/val"], equal = equal[:aside], equal[aside:]
+            parts["all_equal/train"] = equal
         for name, places in parts.items():
             report.sizes[f"{name}.json"] = layout.part(name, places)
-        if split == "train":
+        if split == "train" and warm_up:
+            count = min(len(equal), max(1, round(warm_up * len(equal))))
+            identical = [equal[index] for index in rng.sample(range(len(equal)), count)]
             name = "warm_up/train"
             report.sizes[f"{name}.json"] = layout.part(name, identical, identical=True)
         layout.finish()
-    problems.write(output / "problems.jsonl")
+    problems.flush()
+    return report
+
+
+def _with_test(
+    report: BuildReport, output: Path, golden: Iterable[tuple[str, str]] | None
+) -> BuildReport:
+    if golden is not None:
+        name = "no_equal/test.csv"
+        report.sizes[name] = write_csv(output / name, TEST_COLUMNS, golden)
+        report.problems.flush()
     return report

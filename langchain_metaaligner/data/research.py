@@ -7,67 +7,99 @@ Python's global generator; ``random.Random(seed)`` gives what ``random.seed(seed
 
 from __future__ import annotations
 
-import json
 import random
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from langchain_metaaligner.data import hh_rlhf, ultrafeedback
-from langchain_metaaligner.data.building import BuildReport, check_split
-from langchain_metaaligner.data.lines import open_text
+from langchain_metaaligner.data import hh_rlhf
+from langchain_metaaligner.data.lines import json_lines, open_text
 from langchain_metaaligner.data.preferences import WeakToStrong
 from langchain_metaaligner.data.problems import Problems
-from langchain_metaaligner.data.ultrafeedback import ANNOTATIONS, rating_of, read_golden
+from langchain_metaaligner.data.report import BuildReport, Progress, check_split
+from langchain_metaaligner.data.tables import check_columns
+from langchain_metaaligner.data.ultrafeedback import ANNOTATIONS, TEST_COLUMNS, rating_of
 from langchain_metaaligner.data.writing import VALIDATION, Layout, Spool, shuffled
 from langchain_metaaligner.errors import DataError
 from langchain_metaaligner.objectives import KNOWN
 from langchain_metaaligner.templates import EditTemplate, Mode
 
 
-def build_hh_rlhf(scored: Path, output: Path, *, seed: int, split: str = "train") -> BuildReport:
+def build_hh_rlhf(
+    scored: Path,
+    output: Path,
+    *,
+    seed: int,
+    split: str = "train",
+    validation: int | None = None,
+    problems: Problems | None = None,
+    progress: Progress = iter,
+) -> BuildReport:
     """What ``HH_RLHF_make_aligner_data.py`` makes of a scored CSV.
 
     The file is read as a whole by pandas, whose guesses at empty cells and types are part of the
-    script's behaviour.
+    script's behaviour. What the script leaves out is a problem; its line is then the number of the
+    row.
 
     Raises:
-        DataError: if the file is not there, or lacks a column.
+        DataError: if the file is not there or is no table, or lacks a column.
     """
     check_split(split)
-    with open_text(scored) as file:
-        table = pd.read_csv(file)
-    absent = [name for name in hh_rlhf.COLUMNS if name not in table.columns]
-    if absent:
-        raise DataError(f"{scored.name} lacks the columns {', '.join(absent)}.")
+    table = _read_table(scored)
     rng = random.Random(seed)
-    report = BuildReport(Problems())
-    with Spool() as spool:
-        for pair in _hh_rlhf_pairs(table, rng, report):
+    report = BuildReport(problems or Problems())
+    with Spool(output) as spool:
+        for pair in progress(_hh_rlhf_pairs(table, scored.name, rng, report)):
             spool.add(pair)
-        report.output += [str(len(spool.better))]
-        report.output += [f"aspects{size}: {report.aspects[size]}" for size in (1, 2, 3)]
-        report.output += [str(len(spool.equal))]
-        better, layout = shuffled(spool.better, rng), Layout(spool, output)
+        better, layout = _counted(spool, report, 3, rng), Layout(spool, output, progress)
         if split == "train":
-            sizes = _write_train(layout, better, spool.equal, report)
+            sizes = _write_train(layout, better, spool.equal, report, validation)
             report.output.append("Train: {}, val: {}".format(*sizes))
         else:
             report.sizes["no_equal/test.json"] = layout.part("no_equal/test", better)
             report.sizes["all_equal/val.json"] = layout.part("all_equal/val", spool.equal)
             report.output.append(f"Test: {len(better)}")
         layout.finish()
+    report.problems.flush()
     return report
 
 
+def _read_table(scored: Path) -> pd.DataFrame:
+    with open_text(scored) as file:
+        try:
+            table = pd.read_csv(file)
+        except ValueError as error:  # the base of what pandas raises, and of decoding errors
+            raise DataError(
+                f"{scored.name} is no table that pandas reads: {error}. Mend the file, or build "
+                "without research_compat, which leaves out the rows that are broken."
+            ) from error
+    check_columns(scored, list(table.columns), hh_rlhf.COLUMNS)
+    return table
+
+
+def _counted(spool: Spool, report: BuildReport, objectives: int, rng: random.Random) -> array[int]:
+    report.output.append(str(len(spool.better)))
+    report.output += [f"aspects{n}: {report.aspects[n]}" for n in range(1, objectives + 1)]
+    report.output.append(str(len(spool.equal)))
+    return shuffled(spool.better, rng)
+
+
 def _write_train(
-    layout: Layout, better: Sequence[int], equal: Sequence[int], report: BuildReport
+    layout: Layout,
+    better: Sequence[int],
+    equal: Sequence[int],
+    report: BuildReport,
+    validation: int | None,
 ) -> tuple[int, int]:
+    aside = VALIDATION if validation is None else validation
+    if aside < 0:
+        raise DataError(f"validation={aside} cannot be set aside. Give 0 or more pairs.")
     parts = {
-        "no_equal/train": better[VALIDATION:],
-        "no_equal/val": better[:VALIDATION],
+        "no_equal/train": better[aside:],
+        "no_equal/val": better[:aside],
         "all_equal/train": equal,
     }
     for name, places in parts.items():
@@ -76,12 +108,14 @@ def _write_train(
 
 
 def _hh_rlhf_pairs(
-    table: pd.DataFrame, rng: random.Random, report: BuildReport
+    table: pd.DataFrame, source: str, rng: random.Random, report: BuildReport
 ) -> Iterator[WeakToStrong]:
     make = _maker("HH-RLHF")
-    for row in table.to_dict("records"):
+    for number, row in enumerate(table.to_dict("records"), 1):
         chosen, rejected = row["chosen_response"], row["rejected_response"]
         if isinstance(chosen, float) or isinstance(rejected, float):
+            detail = f"row {number}: {chosen!r:.60}, {rejected!r:.60}"
+            report.problems.found("empty answer", source, number, detail)
             continue
         scores = {
             name: (row[f"chosen_score{k}"], row[f"rejected_score{k}"])
@@ -104,60 +138,88 @@ def _hh_rlhf_pairs(
 
 
 def build_ultrafeedback(
-    records: Path, output: Path, *, seed: int, test: Path | None = None
+    records: Path,
+    output: Path,
+    *,
+    seed: int,
+    test: Path | None = None,
+    validation: int | None = None,
+    problems: Problems | None = None,
+    progress: Progress = iter,
 ) -> BuildReport:
     """What ``UltraFeedback_make_aligner_data.py`` makes of raw records.
 
     Raises:
-        DataError: if a file is not there, or a line is no JSON object.
+        DataError: if a file is not there, or a record is not like those of UltraFeedback.
     """
     rng = random.Random(seed)
-    report = BuildReport(Problems("raise"))
+    report = BuildReport(problems or Problems())
     report.output += ["Preparing the test data...", "Test data prepared!"]
-    golden = list(read_golden(test, report.problems)) if test is not None else []
-    with Spool() as spool:
-        for pair in _ultrafeedback_pairs(records, rng, report):
+    golden = list(_golden(test, report.problems)) if test is not None else []
+    with Spool(output) as spool:
+        for pair in progress(_ultrafeedback_pairs(records, rng, report)):
             spool.add(pair)
-        report.output += [str(len(spool.better))]
-        report.output += [f"aspects{size}: {report.aspects[size]}" for size in (1, 2, 3, 4)]
-        report.output += [str(len(spool.equal))]
-        layout = Layout(spool, output)
-        sizes = _write_train(layout, shuffled(spool.better, rng), spool.equal, report)
+        better, layout = _counted(spool, report, 4, rng), Layout(spool, output, progress)
+        sizes = _write_train(layout, better, spool.equal, report, validation)
         report.output.append("Train: {}, val: {}, test: {}".format(*sizes, len(golden)))
         layout.finish()
-    frame = pd.DataFrame(golden, columns=["query", "golden_response"])
-    frame.to_csv(output / "no_equal" / "test.csv", index=False, escapechar="\\")
-    report.sizes["no_equal/test.csv"] = len(golden)
+    name = "no_equal/test.csv"
+    pd.DataFrame(golden, columns=TEST_COLUMNS).to_csv(output / name, index=False, escapechar="\\")
+    report.sizes[name] = len(golden)
+    report.problems.flush()
     return report
+
+
+def _records(path: Path, problems: Problems) -> Iterator[tuple[int, str, list[Any]]]:
+    for line, record in json_lines(path, problems):
+        completions = record.get("completions")
+        if "instruction" in record and isinstance(completions, list):
+            yield line, record["instruction"], [c for c in completions if isinstance(c, dict)]
+        else:
+            problems.found("missing field", path.name, line, "instruction or completions")
+
+
+def _golden(path: Path, problems: Problems) -> Iterator[tuple[str, str]]:
+    for _, query, completions in _records(path, problems):
+        rated: list[tuple[int, str]] = []
+        for completion in completions:
+            text = completion.get("response")
+            if isinstance(text, str):
+                ratings = [str(rating_of(completion, name)) for name in ANNOTATIONS]
+                overall = sum(int(rating) for rating in ratings if rating.isdecimal())
+                rated.append((overall, text))
+        if rated:
+            yield query, max(rated, key=lambda answer: answer[0])[1]  # the first of several
 
 
 def _ultrafeedback_pairs(
     path: Path, rng: random.Random, report: BuildReport
 ) -> Iterator[WeakToStrong]:
-    with open_text(path) as lines:
-        total = sum(1 for line in lines if line.strip())
-    report.output.append(f"Totally {total} queries for training")
+    place, count = len(report.output), 0
     make = _maker("UltraFeedback")
-    with open_text(path) as lines:
-        for count, line in enumerate((line for line in lines if line.strip()), 1):
-            record = json.loads(line)
-            yield from _query_pairs(record, rng, report, make)
-            if count % 100 == 0:
-                report.output.append(f"{count} queries processed.")
+    for count, (line, question, completions) in enumerate(_records(path, report.problems), 1):
+        rated = []
+        for completion in completions:
+            ratings = [rating_of(completion, name) for name in ANNOTATIONS]
+            if all(isinstance(rating, str) and rating.isdecimal() for rating in ratings):
+                scores = [int(str(rating)) for rating in ratings]
+                rated.append((completion.get("response"), scores))
+            else:
+                report.problems.found("bad rating", path.name, line, f"ratings: {ratings}")
+        yield from _query_pairs(question, rated, rng, report, make)
+        if count % 100 == 0:
+            report.output.append(f"{count} queries processed.")
+    report.output.insert(place, f"Totally {count} queries for training")
 
 
 def _query_pairs(
-    record: dict[str, Any],
+    question: str,
+    rated: Sequence[tuple[Any, list[int]]],
     rng: random.Random,
     report: BuildReport,
     make: Callable[..., WeakToStrong],
 ) -> Iterator[WeakToStrong]:
-    rated = []
-    for completion in record["completions"]:
-        ratings = [rating_of(completion, name) for name in ANNOTATIONS]
-        if all(isinstance(rating, str) and rating.isdigit() for rating in ratings):
-            rated.append((completion["response"], [int(str(rating)) for rating in ratings]))
-    question, names = record["instruction"], list(ultrafeedback.ANNOTATIONS.values())
+    names = list(ANNOTATIONS.values())
     for i, (first, ours) in enumerate(rated[:-1]):
         same: list[str] = []
         for second, theirs in rated[i + 1 :]:

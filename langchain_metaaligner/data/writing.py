@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import tempfile
 from array import array
 from collections.abc import Iterator, Sequence
@@ -15,7 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from datasets import Dataset, DatasetDict
+from datasets import Dataset, Features, List, Value
+from datasets.config import DATASET_INFO_FILENAME, DATASETDICT_JSON_FILENAME
 from datasets.utils.logging import (
     disable_progress_bar,
     enable_progress_bar,
@@ -23,21 +25,42 @@ from datasets.utils.logging import (
 )
 
 from langchain_metaaligner.data.preferences import WeakToStrong
+from langchain_metaaligner.data.report import Progress
+from langchain_metaaligner.errors import DataError
 
 #: How many shuffled contrastive pairs the research sets aside for validation.
 VALIDATION = 15_000
 
 
+_TEXTS = ("prompt", "completion", "kind")
+FEATURES = Features(
+    {
+        "id": Value("int64"),
+        "prompt": Value("large_string"),
+        "completion": Value("large_string"),
+        "objectives": List(Value("string")),
+        "kind": Value("string"),
+    }
+)
+"""The columns of the ``datasets`` folder."""
+
+
 class Spool:
     """Pairs on disk, in the order of their making; a context manager.
+
+    Args:
+        folder: where the file lies that holds them, which no one else sees; by itself the
+            system's folder for such files.
 
     Attributes:
         better: places of the contrastive pairs.
         equal: places of the equal pairs.
     """
 
-    def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile("w+b")  # noqa: SIM115, closed by __exit__
+    def __init__(self, folder: Path | None = None) -> None:
+        if folder:
+            folder.mkdir(parents=True, exist_ok=True)
+        self._file = tempfile.TemporaryFile("w+b", dir=folder)  # noqa: SIM115, closed by __exit__
         self.better: array[int] = array("Q")
         self.equal: array[int] = array("Q")
 
@@ -82,8 +105,8 @@ def warm_up(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 def write_conversations(path: Path, rows: Iterator[dict[str, Any]]) -> int:
     """Write rows as one JSON array, byte for byte as ``json.dumps`` does; return their number."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    count = 0
-    with path.open("w", encoding="utf-8") as file:
+    count, unfinished = 0, path.with_name(f"{path.name}.part")
+    with unfinished.open("w", encoding="utf-8") as file:
         file.write("[")
         for count, row in enumerate(rows, 1):
             turns = (("human", row["prompt"]), ("gpt", row["completion"]))
@@ -93,16 +116,27 @@ def write_conversations(path: Path, rows: Iterator[dict[str, Any]]) -> int:
             }
             file.write((", " if count > 1 else "") + json.dumps(item))
         file.write("]")
+    unfinished.replace(path)
     return count
 
 
-def validation_size(pairs: int) -> int:
-    """How many of some contrastive pairs to set aside: 15,000, and at most a tenth.
+def validation_size(pairs: int, asked: int | None = None, usual: int = VALIDATION) -> int:
+    """How many of some pairs to set aside: as asked, or as usual and at most a tenth.
+
+    Raises:
+        DataError: if that leaves nothing to train on.
 
     >>> validation_size(277_719), validation_size(1_000), validation_size(3)
     (15000, 100, 0)
     """
-    return min(VALIDATION, pairs // 10)
+    if asked is None:
+        return min(usual, pairs // 10)
+    if asked < 0 or (asked > 0 and asked >= pairs):
+        raise DataError(
+            f"validation={asked} cannot be set aside from {pairs} pairs with some left to train "
+            f"on. Give 0 to {max(pairs - 1, 0)}, or nothing: {usual:,} and at most a tenth."
+        )
+    return asked
 
 
 class Layout:
@@ -111,10 +145,11 @@ class Layout:
     Args:
         spool: the pairs.
         folder: the output folder.
+        progress: wraps the pairs as they are written.
     """
 
-    def __init__(self, spool: Spool, folder: Path) -> None:
-        self._spool, self._folder = spool, folder
+    def __init__(self, spool: Spool, folder: Path, progress: Progress = iter) -> None:
+        self._spool, self._folder, self._progress = spool, folder, progress
         self._parts: dict[str, tuple[Sequence[int], bool]] = {}
 
     def part(self, name: str, places: Sequence[int], identical: bool = False) -> int:
@@ -123,19 +158,25 @@ class Layout:
         return write_conversations(self._folder / f"{name}.json", self._rows(places, identical))
 
     def _rows(self, places: Sequence[int], identical: bool) -> Iterator[dict[str, Any]]:
-        rows = self._spool.rows(places)
+        rows = iter(self._progress(self._spool.rows(places)))
         return warm_up(rows) if identical else rows
 
     def finish(self) -> None:
-        """Write ``datasets``: one split for each part that is not empty."""
-        with _no_bars(), tempfile.TemporaryDirectory() as cache:
-            splits = {
-                name.replace("/", "_"): _dataset(self._rows(*given), cache, name)
-                for name, given in self._parts.items()
-                if given[0]
-            }
-            if splits:
-                DatasetDict(splits).save_to_disk(self._folder / "datasets")
+        """Write ``datasets``: one split for each part that is not empty.
+
+        Splits that another run has put there, such as that of the test part, stay.
+        """
+        root = self._folder / "datasets"
+        with _no_bars(), tempfile.TemporaryDirectory(dir=self._folder) as cache:
+            for name, (places, identical) in self._parts.items():
+                split = name.replace("/", "_")
+                shutil.rmtree(root / split, ignore_errors=True)
+                if places:
+                    rows = self._rows(places, identical)
+                    _dataset(rows, Path(cache) / split).save_to_disk(root / split)
+        if root.is_dir():
+            splits = sorted(info.parent.name for info in root.glob(f"*/{DATASET_INFO_FILENAME}"))
+            (root / DATASETDICT_JSON_FILENAME).write_text(json.dumps({"splits": splits}))
 
 
 @contextmanager
@@ -150,18 +191,22 @@ def _no_bars() -> Iterator[None]:
             enable_progress_bar()
 
 
-def _dataset(rows: Iterator[dict[str, Any]], cache: str, name: str) -> Dataset:
+def _dataset(rows: Iterator[dict[str, Any]], cache: Path) -> Dataset:
     """Build a split in pieces; its cache is a folder of its own, as generators cannot be hashed."""
-    folder = Path(cache) / name.replace("/", "_")
-    folder.mkdir()
-    made = Dataset.from_generator(
-        lambda: rows, cache_dir=str(folder), fingerprint=name.replace("/", "_")
+    cache.mkdir()
+    return Dataset.from_generator(
+        lambda: map(_typed, rows), features=FEATURES, cache_dir=str(cache), fingerprint=cache.name
     )
-    return made.remove_columns("weak")
 
 
-def shuffled(places: Sequence[int], rng: random.Random) -> list[int]:
+def _typed(row: dict[str, Any]) -> dict[str, Any]:
+    """Fit a row to `FEATURES`; what is no Unicode can only come from the research's rules."""
+    texts = {name: str(row[name]).encode(errors="replace").decode() for name in _TEXTS}
+    return texts | {"id": row["id"], "objectives": row["objectives"]}
+
+
+def shuffled(places: array[int], rng: random.Random) -> array[int]:
     """The places in random order: the order that shuffling the items themselves would give."""
-    order = list(places)
+    order = places[:]
     rng.shuffle(order)
     return order

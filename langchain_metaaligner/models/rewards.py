@@ -46,7 +46,7 @@ class SequenceReward:
             model = AutoModelForSequenceClassification.from_pretrained(
                 source, num_labels=2 if self._response_only else 1, dtype=torch.bfloat16
             )
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             raise CheckpointError(
                 f"No reward model could be loaded from {source!r}: {error} "
                 "Give the Hub id or the folder of a sequence classifier."

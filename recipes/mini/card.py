@@ -52,8 +52,7 @@ policy outputs and MentaLLaMA's test sets, both MIT, and HH-RLHF's harmless test
 degraded by made-up phrases; the sound answer is the target. Three hints help the training along and
 are not part of the model: whose flaw a token of the draft is, whether it goes, and where the next
 token is copied from.
-{history}
-`training_log.csv` and `training_curve.svg` beside this card show the run.
+{history}`training_log.csv` and `training_curve.svg` beside this card show the run.
 
 ## Measured
 
@@ -73,9 +72,11 @@ phrases that it never saw. "New wording" has forms and words that no phrase of t
 MIT licence.
 """
 
-HISTORY = """The run was not one piece: its first {switch:.0f} million tokens had fewer phrases and no
-hints, and the objectives beyond the first tier came in late. The recipe now starts with all of it,
-and makes a like model, not the same bytes.
+HISTORY = """
+The run was not one piece: its first {switch:.0f} million tokens had fewer phrases and no hints, and
+the objectives beyond the first tier came in late. The recipe now starts with all of it, and makes a
+like model, not the same bytes.
+
 """
 
 

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
@@ -9,7 +11,7 @@ from datasets import load_from_disk
 from typer.testing import CliRunner
 
 from langchain_metaaligner.cli import app
-from langchain_metaaligner.data import Problems, read_conversations
+from langchain_metaaligner.data import Problems, read_conversations, score_dialogues
 from langchain_metaaligner.errors import DataError
 
 COLUMNS = ["prompt", "chosen_response", "rejected_response"] + [
@@ -83,6 +85,88 @@ def test_imhi(tmp_path):
     output = run("imhi", "--input", path, "--output", tmp_path / "out", "--seed", 0)
     assert "bad rating" in output
     assert (tmp_path / "out" / "problems.jsonl").exists()
+
+
+def test_what_is_wrong_is_shown_beside_what_the_script_prints(scored, tmp_path):
+    words = ("data", "hh-rlhf", "--input", scored, "--output", tmp_path / "out", "--seed", 1)
+    result = CliRunner().invoke(app, [*map(str, words), "--research-compat"])
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[-1] == "Train: 0, val: 60"
+    assert "empty answer" in result.stderr
+    assert (tmp_path / "out" / "problems.jsonl").exists()
+
+
+def test_released_conversations(scored, tmp_path):
+    run("hh-rlhf", "--input", scored, "--output", tmp_path / "made", "--seed", 1)
+    path = tmp_path / "made" / "no_equal" / "train.json"
+    output = run("released", "--input", path, "--output", tmp_path / "out", "--part", "all/train")
+    assert "all/train.json" in output
+    copied = tmp_path / "out" / "all" / "train.json"
+    ours, theirs = (list(read_conversations(one, Problems("raise"))) for one in (path, copied))
+    assert ours == theirs
+
+
+def test_a_table_of_ratings_and_duplicates_as_asked(tmp_path):
+    path = tmp_path / "ratings.csv"
+    rows = "q,Yes.,3,2,1\nq,No.,1,2,3\nr,No.,1,2,3\nq,Perhaps.,1,2,3\n"
+    path.write_text("query,response,correct,informative,professional\n" + rows)
+    test = tmp_path / "test.csv"
+    test.write_text('query,gpt-3.5-turbo\n"Consider this post: …",Yes.\n')
+    words = ("imhi", "--input", path, "--output", tmp_path / "out", "--seed", 0, "--test", test)
+    assert "duplicate query" in run(*words)
+    assert (tmp_path / "out" / "no_equal" / "test.csv").read_text().count("Yes.") == 1
+    with pytest.raises(DataError, match="line 5: duplicate query"):
+        run(*words, "--strict")
+    run(*words, "--strict", "--duplicates", "skip")
+    with pytest.raises(DataError, match="Give one of: keep, skip, raise"):
+        run(*words, "--duplicates", "drop")
+
+
+def test_real_dialogues_to_a_data_set(texts, tmp_path):
+    """Scored by a toy, built both ways, and every file loadable."""
+    path = texts / "hh-rlhf" / "harmless-base-test.jsonl.gz"
+    rewards = {
+        "harmless": lambda pairs: [-answer.count("!") for _, answer in pairs],
+        "helpful": lambda pairs: [len(answer) / 100 for _, answer in pairs],
+        "humor": lambda pairs: [answer.count("?") for _, answer in pairs],
+    }
+    score_dialogues(path, tmp_path / "train.csv", rewards)
+    words = ("hh-rlhf", "--input", tmp_path / "train.csv", "--seed", 5)
+    run(*words, "--output", tmp_path / "paper")
+    run(*words, "--output", tmp_path / "script", "--research-compat")
+    splits = load_from_disk(tmp_path / "paper" / "datasets")
+    assert min(map(len, splits.values())) > 50
+    for name in ("no_equal/train", "all_equal/train"):
+        items = json.loads((tmp_path / "paper" / f"{name}.json").read_text())
+        assert len(items) == len(splits[name.replace("/", "_")])
+
+
+def test_a_mistake_is_one_sentence(tmp_path):
+    command = [sys.executable, "-m", "langchain_metaaligner", "data", "hh-rlhf"]
+    words = ["--input", "none.csv", "--output", str(tmp_path), "--seed", "0"]
+    done = subprocess.run([*command, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("Error: There is no file none.csv.")
+
+
+def test_without_the_extra_the_command_names_the_install(tmp_path):
+    code = """
+import sys
+sys.modules["datasets"] = None
+sys.argv = ["metaaligner", "data", "hh-rlhf", "--input", "x", "--output", "y", "--seed", "0"]
+from langchain_metaaligner.cli import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "pip install 'langchain-metaaligner[train]'" in done.stderr
+
+
+def test_the_command_line_starts_without_the_extra():
+    code = "import langchain_metaaligner.cli, sys; print({'datasets', 'pandas'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
 
 
 def test_synthetic_from_real_texts(texts, tmp_path):

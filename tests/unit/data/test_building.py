@@ -19,7 +19,8 @@ from langchain_metaaligner.data import (
     weak_to_strong,
 )
 from langchain_metaaligner.data.hh_rlhf import COLUMNS
-from langchain_metaaligner.data.ultrafeedback import ANNOTATIONS
+from langchain_metaaligner.data.tables import csv_rows, write_csv
+from langchain_metaaligner.data.ultrafeedback import ANNOTATIONS, TEST_COLUMNS
 from langchain_metaaligner.errors import DataError
 from langchain_metaaligner.templates import EditTemplate
 
@@ -212,6 +213,143 @@ def test_conversations_in_an_array_that_breaks_off(tmp_path):
     (tmp_path / "b.json").write_text(json.dumps([item, item])[:-30])
     with pytest.raises(DataError, match="breaks off after item 1"):
         list(read_conversations(tmp_path / "b.json", problems))
+
+
+def test_test_and_train_share_a_folder(tmp_path):
+    path, out = many(tmp_path / "a.csv"), tmp_path / "out"
+    build_hh_rlhf(path, out, seed=3, split="test")
+    build_hh_rlhf(path, out, seed=3)
+    build_hh_rlhf(path, out, seed=3, validation=0)
+    splits = load_from_disk(out / "datasets")
+    names = ["all_equal_train", "all_equal_val", "no_equal_test", "no_equal_train", "warm_up_train"]
+    assert sorted(splits) == names
+    assert load_from_disk(out / "datasets" / "no_equal_test").column_names == [
+        "id", "prompt", "completion", "objectives", "kind",
+    ]  # fmt: skip
+    assert read(out / "no_equal" / "val.json") == []
+
+
+def test_equal_pairs_are_set_aside_where_no_test_part_has_any(tmp_path):
+    answers = [completion(text, "3", "3", "3", "3") for text in "abcdef"]
+    path = json_lines(tmp_path / "a.jsonl", [{"instruction": "q", "completions": answers}])
+    report = build_ultrafeedback(path, tmp_path / "out", seed=0)
+    assert report.sizes["all_equal/val.json"] == 1
+    assert report.sizes["all_equal/train.json"] == 14
+    kept = read(tmp_path / "out" / "all_equal" / "train.json")
+    identical = read(tmp_path / "out" / "warm_up" / "train.json")
+    assert {item["id"] for item in identical} < {item["id"] for item in kept}
+
+
+def test_a_small_data_set_keeps_its_training_pairs(tmp_path):
+    path = many(tmp_path / "a.csv", 2)
+    report = build_hh_rlhf(path, tmp_path / "out", seed=0)
+    assert report.sizes["no_equal/train.json"] > 0 == report.sizes["no_equal/val.json"]
+    assert report.sizes["warm_up/train.json"] == 1
+    with pytest.raises(DataError, match="validation=50 cannot be set aside from"):
+        build_hh_rlhf(path, tmp_path / "out", seed=0, validation=50)
+    with pytest.raises(DataError, match="warm_up=2 is no share"):
+        build_hh_rlhf(path, tmp_path / "out", seed=0, warm_up=2)
+
+
+def test_duplicates_as_asked(tmp_path):
+    path = scored(tmp_path / "a.csv", [["q", "a", "b", 1, 0, 1, 0, 1, 0]] * 3)
+    for policy, size in (("keep", 3), ("skip", 1)):
+        report = build_hh_rlhf(path, tmp_path / "out", seed=0, validation=0, duplicates=policy)
+        assert report.sizes["no_equal/train.json"] == size
+        assert report.problems.counts == {"duplicate query": 2}
+    with pytest.raises(DataError, match="line 3: duplicate query"):
+        build_hh_rlhf(path, tmp_path / "out", seed=0, duplicates="raise")
+
+
+def test_hostile_answers_reach_prompt_and_target_as_they_are(tmp_path, hostile):
+    given = hostile.encode(errors="replace").decode().replace("\0", "")
+    write_csv(tmp_path / "a.csv", COLUMNS, [["q", given, "b", 1, 0, 0, 1, 0, 0]])
+    build_hh_rlhf(tmp_path / "a.csv", tmp_path / "out", seed=0, on_problem="raise")
+    first, second = sorted(
+        (item["conversations"] for item in read(tmp_path / "out" / "no_equal" / "train.json")),
+        key=lambda turns: turns[1]["value"] == "b",
+    )
+    assert first[1]["value"] == given
+    assert second[0]["value"].endswith(f" | Answer: {given} | Edit: ")
+    splits = load_from_disk(tmp_path / "out" / "datasets")
+    assert given in splits["no_equal_train"]["completion"][:]
+
+
+BAD_RECORDS = [
+    {"instruction": "q", "completions": "none"},
+    {"instruction": " ", "completions": []},
+    {"completions": []},
+    {"instruction": "r", "completions": [None, {"response": None}, {"response": ""}]},
+    {"instruction": "s", "completions": [{"response": "a"}, {"response": "b", "annotations": 3}]},
+    {"instruction": "t", "completions": [completion("a", 5, 4.5, True, "3")]},
+    {"instruction": "u", "completions": [completion("a", "5", "NaN", "1", "3")]},
+]
+
+
+def test_records_of_any_shape_are_counted(tmp_path):
+    path = json_lines(tmp_path / "a.jsonl", BAD_RECORDS)
+    report = build_ultrafeedback(path, tmp_path / "out", seed=0)
+    assert report.problems.counts == {
+        "missing field": 3, "empty answer": 3, "missing rating": 2, "bad rating": 2,
+    }  # fmt: skip
+    build_ultrafeedback(path, tmp_path / "script", seed=0, test=path, research_compat=True)
+    good = json_lines(tmp_path / "b.jsonl", [])
+    report = build_ultrafeedback(good, tmp_path / "out", seed=0, test=path)
+    assert report.sizes["no_equal/test.csv"] == 3
+    assert report.problems.counts["missing field"] == 3
+    assert {problem.source for problem in report.problems.all} == {"a.jsonl"}
+
+
+def test_the_golden_answers_are_read_back_as_they_were(tmp_path):
+    answers = [completion("C:\\new\r", "5", "5", "N/A", "5"), completion("b", 1, 1, 1, 1)]
+    path = json_lines(
+        tmp_path / "a.jsonl", [{"instruction": 'say "q", please', "completions": answers}]
+    )
+    build_ultrafeedback(path, tmp_path / "out", seed=0, test=path)
+    rows = csv_rows(tmp_path / "out" / "no_equal" / "test.csv", TEST_COLUMNS, Problems("raise"))
+    assert list(rows) == [(2, {"query": 'say "q", please', "golden_response": "C:\\new\r"})]
+
+
+def test_imhi_ratings_in_a_table(tmp_path):
+    (tmp_path / "a.csv").write_text(
+        "query,response,correct,informative,professional,expert\n"
+        "q,Yes.,3,2,1,anna\nq,Yes.,2,2,1,bob\nq,No.,3,1,1,anna\n"
+        "r,Yes.,4,,x,anna\nr,No.,3,1,1,anna\n,No.,3,1,1,anna\nr,Perhaps.,1,1,1,bob\n"
+    )
+    report = build_imhi(tmp_path / "a.csv", tmp_path / "out", seed=0, validation=0)
+    assert [(one.kind, one.line) for one in report.problems.all] == [
+        ("bad rating", 5),
+        ("missing rating", 5),
+        ("bad rating", 5),
+        ("missing field", 7),
+        ("duplicate query", 8),
+    ]
+    items = read(tmp_path / "out" / "no_equal" / "train.json")
+    targets = {turns[1]["value"]: turns[0]["value"] for turns in map(_turns, items)}
+    assert "Informative" in targets["Yes."]
+    assert "Correctness" in targets["No."]
+
+
+def _turns(item):
+    return item["conversations"]
+
+
+def test_imhi_answers_of_two_models_that_agree_stay_two(tmp_path):
+    responses = [{"response": "Yes.", "correct": n, "informative": n} for n in (1, 2)]
+    path = json_lines(tmp_path / "a.jsonl", [{"query": "q", "responses": responses}])
+    report = build_imhi(path, tmp_path / "out", seed=0)
+    assert report.sizes["no_equal/train.json"] == 1
+    assert report.problems.counts == {"missing rating": 2}
+    with pytest.raises(DataError, match="is no file of ratings"):
+        build_imhi(tmp_path / "a.txt", tmp_path / "out", seed=0)
+
+
+def test_imhi_test_files_of_the_benchmark(tmp_path, texts):
+    path = json_lines(tmp_path / "a.jsonl", [{"query": "q", "responses": []}])
+    for test in sorted((texts / "imhi" / "expert").glob("*.csv")):
+        report = build_imhi(path, tmp_path / "out", seed=0, test=test)
+        assert report.sizes["no_equal/test.csv"] == 35
+        assert not report.problems.counts
 
 
 def test_a_file_that_is_not_there(tmp_path):

@@ -7,7 +7,7 @@ import json
 import pandas as pd
 import pytest
 
-from langchain_metaaligner.data import research
+from langchain_metaaligner.data import build_hh_rlhf, build_ultrafeedback
 from langchain_metaaligner.errors import DataError
 
 COLUMNS = [
@@ -34,26 +34,31 @@ def json_lines(path, records):
 
 
 def test_hh_rlhf(golden, tmp_path):
-    for number, case in enumerate(golden("hh_rlhf_builder")):
+    cases = golden("hh_rlhf_builder")
+    assert len(cases) == 24
+    for number, case in enumerate(cases):
         given, expected = case["input"], case["expected"]
         scored, output = tmp_path / f"{number}.csv", tmp_path / str(number)
         pd.DataFrame(given["rows"], columns=COLUMNS).to_csv(scored, index=False)
-        report = research.build_hh_rlhf(
-            scored, output, seed=given["random_seed"], split=given["split"]
+        report = build_hh_rlhf(
+            scored, output, seed=given["random_seed"], split=given["split"], research_compat=True
         )
         assert report.output == expected["stdout"], given["note"]
         assert written(output, expected["files"]) == expected["files"], given["note"]
 
 
 def test_ultrafeedback(golden, tmp_path):
-    for number, case in enumerate(golden("ultrafeedback_builder")):
+    cases = golden("ultrafeedback_builder")
+    assert len(cases) == 21
+    for number, case in enumerate(cases):
         given, expected = case["input"], case["expected"]
         output = tmp_path / str(number)
-        report = research.build_ultrafeedback(
+        report = build_ultrafeedback(
             json_lines(tmp_path / "train.jsonl", given["train"]),
             output,
             seed=given["random_seed"],
             test=json_lines(tmp_path / "test.jsonl", given["test"]),
+            research_compat=True,
         )
         assert report.output == expected["stdout"], given["note"]
         files = dict(expected["files"])
@@ -70,7 +75,7 @@ def test_the_split_boundary_of_hh_rlhf(golden, tmp_path):
         for i in range(7600):
             prompt = f"\n\nHuman: q{i}\n\nAssistant:"
             rows.writerow([prompt, f"c{i}", f"r{i}", 1, 0, 0, 1, i % 2, 0])
-    report = research.build_hh_rlhf(scored, tmp_path / "out", seed=123)
+    report = build_hh_rlhf(scored, tmp_path / "out", seed=123, research_compat=True)
     check_boundary(report, tmp_path / "out", expected)
 
 
@@ -94,11 +99,12 @@ def test_the_split_boundary_of_ultrafeedback(golden, tmp_path):
         for k in range(2600)
     ]
     one = {"instruction": "t", "completions": [{"response": "x", "annotations": {}}]}
-    report = research.build_ultrafeedback(
+    report = build_ultrafeedback(
         json_lines(tmp_path / "train.jsonl", records),
         tmp_path / "out",
         seed=77,
         test=json_lines(tmp_path / "test.jsonl", [one]),
+        research_compat=True,
     )
     check_boundary(report, tmp_path / "out", expected)
 
@@ -116,4 +122,37 @@ def check_boundary(report, output, expected):
 def test_a_missing_column_is_named(tmp_path):
     (tmp_path / "a.csv").write_text("prompt,chosen_response\nq,a\n")
     with pytest.raises(DataError, match="lacks the columns rejected_response, chosen_score1"):
-        research.build_hh_rlhf(tmp_path / "a.csv", tmp_path / "out", seed=0)
+        build_hh_rlhf(tmp_path / "a.csv", tmp_path / "out", seed=0, research_compat=True)
+
+
+def test_backslashes_stay_doubled_as_in_the_script(tmp_path):
+    row = ["q", r"C:\new", "no", 1, 0, 0, 0, 0, 0]
+    pd.DataFrame([row], columns=COLUMNS).to_csv(tmp_path / "a.csv", index=False, escapechar="\\")
+    targets = {}
+    for compat in (False, True):
+        build_hh_rlhf(
+            tmp_path / "a.csv", tmp_path / "out", seed=0, split="test", research_compat=compat
+        )
+        (item,) = json.loads((tmp_path / "out" / "no_equal" / "test.json").read_text())
+        targets[compat] = item["conversations"][1]["value"]
+    assert targets == {False: r"C:\new", True: r"C:\\new"}
+
+
+def test_what_the_script_leaves_out_is_counted(tmp_path):
+    rows = [["q", "", "no", 1, 0, 0, 0, 0, 0], ["q", "None", "no", 1, 0, 0, 0, 0, 0]]
+    pd.DataFrame(rows, columns=COLUMNS).to_csv(tmp_path / "a.csv", index=False)
+    report = build_hh_rlhf(tmp_path / "a.csv", tmp_path / "out", seed=0, research_compat=True)
+    assert [(one.kind, one.line) for one in report.problems.all] == [
+        ("empty answer", 1),
+        ("empty answer", 2),
+    ]
+    with pytest.raises(DataError, match="line 1: empty answer"):
+        build_hh_rlhf(
+            tmp_path / "a.csv", tmp_path / "out", seed=0, research_compat=True, on_problem="raise"
+        )
+
+
+def test_no_table_at_all(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b'prompt,chosen_response\n"q,\xff\n')
+    with pytest.raises(DataError, match=r"a.csv is no table that pandas reads"):
+        build_hh_rlhf(tmp_path / "a.csv", tmp_path / "out", seed=0, research_compat=True)

@@ -50,3 +50,8 @@ def test_a_humor_model_reads_the_response_alone(tmp_path):
 def test_a_model_that_is_not_there(tmp_path):
     with pytest.raises(CheckpointError, match="Give the Hub id or the folder"):
         SequenceReward(str(tmp_path / "none"))
+
+
+def test_a_model_with_other_outputs(tmp_path):
+    with pytest.raises(CheckpointError, match="Give the Hub id or the folder"):
+        SequenceReward(checkpoint(tmp_path / "harmless", 2), device="cpu")
