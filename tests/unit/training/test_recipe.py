@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from accelerate.commands.config.config_args import load_config_from_file
+from accelerate.utils import DistributedType
 
 from langchain_metaaligner.errors import RecipeError
 from langchain_metaaligner.training.recipe import STAGES, load_recipe
@@ -72,3 +74,10 @@ def test_a_missing_key_and_a_missing_file(tmp_path):
     path.write_text("- a\n")
     with pytest.raises(RecipeError, match="holds no mapping"):
         load_recipe(path)
+
+
+def test_the_fsdp_config_is_one_of_accelerate():
+    config = load_config_from_file(str(RECIPES / "fsdp2.yaml"))
+    assert config.distributed_type == DistributedType.FSDP
+    wanted = {"fsdp_version": 2, "fsdp_transformer_layer_cls_to_wrap": "LlamaDecoderLayer"}
+    assert wanted.items() <= config.fsdp_config.items()
