@@ -44,7 +44,7 @@ mini: .venv/dev
 	$(BIN)/python benchmarks/mini_quality.py --model $(MINI)/aligner --texts "$(TEXTS)" \
 	  --n $(DRAFTS) --output $(MINI)/quality
 	$(BIN)/python recipes/mini/card.py --model $(MINI)/aligner --quality $(MINI)/quality
-PAIRS ?= 12000
+PAIRS ?= 3000
 DRAFTS ?= 100
 
 .venv/bin/python:

@@ -15,8 +15,9 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from langchain_metaaligner import AlignerLLM, MetaAlignerRunnable
-from langchain_metaaligner.data import build_hh_rlhf
+from langchain_metaaligner.data import build_hh_rlhf, score_dialogues
 from langchain_metaaligner.data.hh_rlhf import COLUMNS
+from langchain_metaaligner.data.synthetic import build_synthetic
 from langchain_metaaligner.errors import RecipeError
 from langchain_metaaligner.training import load_recipe, train
 from langchain_metaaligner.training.stages import last_checkpoint
@@ -181,3 +182,27 @@ def test_two_processes(base, pairs, tmp_path):
     assert state["epoch"] == pytest.approx(64 / result["examples"], rel=0.15)
     assert len(list((tmp_path / "run" / "1-contrastive" / "checkpoint-8").glob("rng_state*"))) == 2
     AlignerLLM.from_pretrained(str(tmp_path / "run" / "final"), device="cpu")
+
+
+def test_real_dialogues_become_an_aligner(texts, base, tmp_path):
+    rewards = {
+        "harmless": lambda pairs: [-float(len(answer)) for _, answer in pairs],
+        "helpful": lambda pairs: [float(len(answer)) for _, answer in pairs],
+        "humor": lambda pairs: [float(answer.count("!")) for _, answer in pairs],
+    }
+    source = texts / "hh-rlhf" / "harmless-base-test.jsonl.gz"
+    score_dialogues(source, tmp_path / "scored.csv", rewards)
+    build_hh_rlhf(tmp_path / "scored.csv", tmp_path / "data", seed=0)
+    values = changes(base, tmp_path / "data", tmp_path / "run", "max_length=1024")
+    report = train(load_recipe(MINIATURES / "two-process.yaml", values))
+    assert report.stages[0].examples > 500
+    assert report.stages[0].too_long > 0
+    AlignerLLM.from_pretrained(str(report.aligner), device="cpu")
+
+
+def test_real_texts_become_an_aligner(texts, base, tmp_path):
+    build_synthetic(texts, tmp_path / "data", seed=0, number=300, validation=30, words=(6, 40))
+    values = changes(base, tmp_path / "data", tmp_path / "run", "max_length=1024")
+    report = train(load_recipe(MINIATURES / "two-process.yaml", values))
+    assert report.stages[0].examples > 100
+    AlignerLLM.from_pretrained(str(report.aligner), device="cpu")
