@@ -172,6 +172,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, required=True, help="how long to train now")
     parser.add_argument("--decay", type=float, default=None, help="minutes of falling rate")
     parser.add_argument("--batch-tokens", type=int, default=6144)
+    parser.add_argument("--rate", type=float, default=RATE, help="highest learning rate")
     parser.add_argument("--log-steps", type=int, default=50)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
@@ -211,7 +212,7 @@ def main() -> None:
             elapsed = time.time() - start
             if elapsed > length:
                 break
-            rate = RATE * min(1.0, (trainer.steps - resumed + 1) / WARM_UP)
+            rate = options.rate * min(1.0, (trainer.steps - resumed + 1) / WARM_UP)
             rate *= min(1.0, max(0.01, (length - elapsed) / max(decay, 1e-9)))
             if not decaying and length - elapsed < decay:
                 decaying = True

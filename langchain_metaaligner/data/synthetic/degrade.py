@@ -6,7 +6,7 @@ import random
 import re
 from collections.abc import Collection, Iterable, Sequence
 
-from langchain_metaaligner.data.synthetic.drafts import Draft, Sentence
+from langchain_metaaligner.data.synthetic.drafts import STARTERS, Draft, Sentence
 from langchain_metaaligner.data.synthetic.families import (
     BREADTH,
     DROPPED,
@@ -36,7 +36,9 @@ def choose_objectives(rng: random.Random) -> list[str]:
     count = rng.choice((1, 1, 1, 2, 2, 3, 4))
     chosen: list[str] = []
     while len(chosen) < count:
-        name = rng.choice(FIRST_TIER if rng.random() < 0.78 else BREADTH)
+        tier = FIRST_TIER if rng.random() < 0.78 else BREADTH
+        # Word by word edits take the most learning.
+        name = "professional" if rng.random() < 0.15 else rng.choice(tier)
         if name not in chosen:
             chosen.append(name)
     return chosen
@@ -168,10 +170,11 @@ class Degrader:
     def _slur_sentence(self, one: Sentence) -> bool:
         rng, kind, text = self._rng, "professional", one.text
         known, before = KNOWN[kind], len(one.swaps) + (one.opening is not None)
-        if rng.random() < 0.2 and not one.swaps and not one.opening and self._is_plain(one):
+        if rng.random() < 0.15 and not one.swaps and not one.opening and self._is_plain(one):
             one.swap(0, one.stop, text[: one.stop].upper(), kind)
         else:
-            if not one.opening and rng.random() < 0.3:
+            common_start = text.split(" ", 1)[0].rstrip(",") in STARTERS
+            if not one.opening and common_start and rng.random() < 0.4:
                 one.swap(0, 1, text[0].lower(), kind)
             elif not one.opening and not one.swaps and rng.random() < 0.2:
                 one.opening = (kind, self._phrase(known.opening))
@@ -196,7 +199,7 @@ class Degrader:
         words = re.findall(r"[\w'’]+", one.text[: one.stop])
         first, *rest = words
         return (
-            2 <= len(words) <= 14
+            2 <= len(words) <= 8
             and first.lower() in self._common
             and all(word in self._common or word == "I" for word in rest)
         )

@@ -12,8 +12,8 @@ from langchain_metaaligner.data.synthetic.grammar import split_words
 #: A piece of text and the family whose flaw it is, if any.
 Piece = tuple[str, str | None]
 
-#: Words that lose their capital behind an opening; others (names, say) keep it.
-_LOWERED = frozenset(
+#: Words that begin sentences and lose their capital behind an opening; names, say, keep it.
+STARTERS = frozenset(
     split_words(
         "The|This|These|Those|That|It|Its|There|They|Their|You|Your|We|Our|A|An|In|If|When"
         "|While|For|Some|Many|Most|All|Each|Every|One|Two|By|On|At|To|As|With|From|After"
@@ -76,7 +76,7 @@ class Sentence:
             yield phrase, family
             kept = any(one.start == 0 and one.family not in undone for one in self.swaps)
             runs_on = not phrase.endswith(("! ", ". "))
-            if runs_on and not kept and text.split(" ", 1)[0].rstrip(",") in _LOWERED:
+            if runs_on and not kept and text.split(" ", 1)[0].rstrip(",") in STARTERS:
                 text = text[0].lower() + text[1:]
         at = 0
         for one in sorted(self.swaps):
