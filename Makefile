@@ -40,7 +40,7 @@ mini: .venv/dev
 	$(BIN)/metaaligner data synthetic --texts "$(TEXTS)" --output $(MINI)/pairs --seed 1 --number $(PAIRS)
 	$(BIN)/metaaligner train recipes/mini.yaml
 	rm -rf $(MINI)/aligner && cp -r $(MINI)/run/final $(MINI)/aligner
-	cp $(MINI)/start/training_log.csv $(MINI)/aligner/
+	cp $(MINI)/start/training_log.csv $(MINI)/start/export/tokenizer*.json $(MINI)/aligner/
 	$(BIN)/python benchmarks/mini_quality.py --model $(MINI)/aligner --texts "$(TEXTS)" \
 	  --n $(DRAFTS) --output $(MINI)/quality
 	$(BIN)/python recipes/mini/card.py --model $(MINI)/aligner --quality $(MINI)/quality

@@ -64,7 +64,9 @@ class Figure:
 def aligner_editor(model: str) -> Editor:
     """An editor that is the aligner as users call it, checks included."""
     aligners = {
-        name: MetaAlignerRunnable(objectives=["harmless"], model=model, template=name)
+        name: MetaAlignerRunnable(
+            objectives=["harmless"], model=model, template=name, model_kwargs={"batch_size": 32}
+        )
         for name in ("HH-RLHF", "UltraFeedback", "IMHI")
     }
 
