@@ -6,6 +6,7 @@
     ├── SettingError            (ValueError)   any other option with a value that cannot work
     ├── DataError               (ValueError)   a file of training data that cannot be read or used
     ├── RecipeError             (ValueError)   a training recipe that cannot be carried out
+    ├── LedgerError             (OSError)      the ledger of a long run cannot be read or written
     ├── CheckpointError         (OSError)      a model that cannot be found, read or used
     ├── MissingExtraError       (ImportError)  an optional dependency that is not installed
     ├── ShapeError              (ValueError)   a value from the chain that cannot be read
@@ -53,6 +54,10 @@ class DataError(MetaAlignerError, ValueError):
 
 class RecipeError(MetaAlignerError, ValueError):
     """A training recipe that cannot be read, or asks for what cannot be done."""
+
+
+class LedgerError(MetaAlignerError, OSError):
+    """A ledger that another run holds, that has other settings, or that cannot be written."""
 
 
 class CheckpointError(MetaAlignerError, OSError):
