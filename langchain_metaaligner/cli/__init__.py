@@ -9,6 +9,7 @@ import typer
 from langchain_metaaligner.cli.align import align
 from langchain_metaaligner.cli.data import data
 from langchain_metaaligner.cli.demo import demo
+from langchain_metaaligner.cli.evaluate import evaluate
 from langchain_metaaligner.cli.objectives import objectives
 from langchain_metaaligner.cli.train import train
 from langchain_metaaligner.errors import MetaAlignerError
@@ -26,6 +27,7 @@ app.command()(objectives)
 app.command()(align)
 app.command()(train)
 app.add_typer(data)
+app.add_typer(evaluate)
 
 
 def main() -> None:

@@ -1,0 +1,14 @@
+"""``metaaligner evaluate``: what an edit gains and costs, one file per command."""
+
+from __future__ import annotations
+
+import typer
+
+evaluate = typer.Typer(
+    name="evaluate", help="Measure what edits gain and cost.", no_args_is_help=True
+)
+
+
+@evaluate.callback()
+def _evaluate() -> None:
+    """Keep the name of the command also while there is only one below it."""
