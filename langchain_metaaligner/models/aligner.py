@@ -6,7 +6,7 @@ import asyncio
 import queue
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, Literal
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.outputs import Generation, GenerationChunk, LLMResult
@@ -17,7 +17,8 @@ from typing_extensions import Self
 from langchain_metaaligner.errors import SettingError, plain_validation
 from langchain_metaaligner.models.base import EditingLLM
 from langchain_metaaligner.models.checkpoint import Checkpoint, adopt, load
-from langchain_metaaligner.models.generation import Completion, Decoding, complete
+from langchain_metaaligner.models.generation import Completion, Decoding
+from langchain_metaaligner.models.microbatch import acomplete, complete
 from langchain_metaaligner.models.source import CheckpointSpec, read_metadata, resolve
 from langchain_metaaligner.models.streaming import stream
 
@@ -45,6 +46,10 @@ class AlignerLLM(EditingLLM):
         stop: texts that end an answer; it is cut before the first of them.
         generation: further options of transformers' ``GenerationConfig``, such as
             ``{"do_sample": True, "temperature": 0.7}``. Those in a checkpoint do not apply.
+        decoding: "lookup" takes guesses from the draft answer and verifies several in one forward
+            pass; "greedy" makes token after token. The tokens are the same. Sampling, and models
+            that are no plain Llama, Mistral, Qwen or Gemma, are decoded by ``generate`` anyway.
+        share_batches: let calls that come at the same time share forward passes.
         adopted: key of weights taken over by `from_pipeline` in this process.
 
     Raises:
@@ -65,6 +70,8 @@ class AlignerLLM(EditingLLM):
     max_new_tokens: int = Field(default=1024, ge=1)
     stop: list[str] | None = None
     generation: dict[str, Any] = Field(default_factory=dict)
+    decoding: Literal["lookup", "greedy"] = "lookup"
+    share_batches: bool = True
     adopted: str | None = Field(default=None, repr=False)
 
     _checkpoint: Checkpoint | None = PrivateAttr(default=None)
@@ -215,6 +222,7 @@ class AlignerLLM(EditingLLM):
             max_new_tokens=options.pop("max_new_tokens", self.max_new_tokens),
             stop=tuple(self.stop or ()) + tuple(stop or ()),
             batch_size=self.batch_size,
+            method=self.decoding,
             options=options,
         )
 
@@ -225,7 +233,25 @@ class AlignerLLM(EditingLLM):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> LLMResult:
-        completions = complete(self._loaded(), prompts, self._decoding(stop, kwargs))
+        decoding = self._decoding(stop, kwargs)
+        return self._result(complete(self._loaded(), prompts, decoding, self.share_batches))
+
+    async def _agenerate(
+        self,
+        prompts: list[str],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> LLMResult:
+        decoding = self._decoding(stop, kwargs)
+        checkpoint = await run_in_executor(None, self._loaded)
+        if self.share_batches:
+            return self._result(await acomplete(checkpoint, prompts, decoding))
+        return self._result(
+            await run_in_executor(None, complete, checkpoint, prompts, decoding, False)
+        )
+
+    def _result(self, completions: list[Completion]) -> LLMResult:
         prompt_tokens = sum(one.prompt_tokens for one in completions)
         completion_tokens = sum(one.completion_tokens for one in completions)
         return LLMResult(
@@ -250,7 +276,9 @@ class AlignerLLM(EditingLLM):
         **kwargs: Any,
     ) -> Iterator[GenerationChunk]:
         items: queue.SimpleQueue[str | Completion | BaseException] = queue.SimpleQueue()
-        cancelled = stream(self._loaded(), prompt, self._decoding(stop, kwargs), items.put)
+        cancelled = stream(
+            self._loaded(), prompt, self._decoding(stop, kwargs), items.put, self.share_batches
+        )
         try:
             last = False
             while not last:
@@ -276,7 +304,9 @@ class AlignerLLM(EditingLLM):
                 loop.call_soon_threadsafe(items.put_nowait, item)
 
         checkpoint = await run_in_executor(None, self._loaded)
-        cancelled = stream(checkpoint, prompt, self._decoding(stop, kwargs), put)
+        cancelled = stream(
+            checkpoint, prompt, self._decoding(stop, kwargs), put, self.share_batches
+        )
         try:
             last = False
             while not last:

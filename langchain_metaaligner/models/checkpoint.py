@@ -13,6 +13,7 @@ from typing import Any
 from transformers import GenerationConfig
 
 from langchain_metaaligner.errors import CheckpointError
+from langchain_metaaligner.models.drafting import Pace
 from langchain_metaaligner.models.reading import (
     encode_as_sentencepiece,
     prompt_ids,
@@ -38,8 +39,10 @@ class Checkpoint:
         pad_id: the token id that fills a batch, hidden from the model by the attention mask.
         eos_ids: the token ids that end an answer.
         metadata: the content of ``metaaligner.json``; empty where the checkpoint has none.
-        generating: to be held around ``model.generate``. A second generation on the same weights
+        generating: to be held around every forward pass. A second generation on the same weights
             would compete for the same cores or the same GPU memory, and finish neither sooner.
+        pace: what guesses and forward passes were worth so far.
+        shared: the batches that concurrent calls share (`microbatch.batches_of`).
     """
 
     name: str
@@ -49,6 +52,8 @@ class Checkpoint:
     eos_ids: frozenset[int]
     metadata: Mapping[str, Any]
     generating: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    pace: Pace = field(default_factory=Pace, repr=False)
+    shared: dict[Any, Any] = field(default_factory=dict, repr=False)
     _tokenizing: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Checkpoint:

@@ -12,7 +12,10 @@ from transformers import StoppingCriteria
 from transformers.generation.streamers import BaseStreamer
 
 from langchain_metaaligner.models.checkpoint import Checkpoint
-from langchain_metaaligner.models.generation import Answer, Completion, Decoding, generate
+from langchain_metaaligner.models.generation import Answer, Completion, Decoding
+from langchain_metaaligner.models.microbatch import Request, batches_of
+from langchain_metaaligner.models.plain import PlainLoop, generate
+from langchain_metaaligner.models.scheduler import loop_for, scheduler_for
 
 _BYTE_TOKEN = re.compile(r"<0x[0-9A-F]{2}>")
 
@@ -22,6 +25,7 @@ def stream(
     prompt: str,
     decoding: Decoding,
     sink: Callable[[str | Completion | BaseException], object],
+    shared: bool = True,
 ) -> threading.Event:
     """Answer one prompt in a thread of its own, handing over pieces of text as they are made.
 
@@ -33,23 +37,42 @@ def stream(
         decoding: how to decode; ``batch_size`` has no meaning here.
         sink: called in that thread with every piece of text, and at last with the `Completion`, or
             with the exception that ended the stream.
+        shared: whether the answer shares forward passes with other calls.
 
     Returns:
-        An event: once it is set, generation ends after the token at hand.
+        An event: once it is set, generation ends after the pass at hand.
     """
     cancelled = threading.Event()
 
     def run() -> None:
         try:
-            answer = Answer(checkpoint.encode([prompt])[0], checkpoint, decoding)
+            answer = Answer(prompt, checkpoint, decoding)
             pieces = _Pieces(answer, sink)
-            generate([answer], [_Cancelled(cancelled)], pieces)
+            if isinstance(loop_for(checkpoint, decoding), PlainLoop):
+                generate([answer], [_Cancelled(cancelled)], pieces)
+            elif shared:
+                request = Request([answer], lambda _: pieces.show(), cancelled)
+                batches_of(checkpoint, decoding).submit(request).result()
+            else:
+                _decode(answer, pieces, cancelled)
+            pieces.end()
             sink(answer.completion())
         except BaseException as error:  # whatever ends this thread, the reader must hear of it
             sink(error)
 
     threading.Thread(target=run, name="metaaligner-stream", daemon=True).start()
     return cancelled
+
+
+def _decode(answer: Answer, pieces: _Pieces, cancelled: threading.Event) -> None:
+    """Decode one answer in passes of its own."""
+    scheduler = scheduler_for(answer.checkpoint, answer.decoding)
+    scheduler.put([answer])
+    while scheduler.busy and not cancelled.is_set():
+        for _, error in scheduler.turn():
+            if error is not None:
+                raise error
+        pieces.show()
 
 
 class _Pieces(BaseStreamer):
@@ -68,6 +91,10 @@ class _Pieces(BaseStreamer):
             self.prompt_seen = True
             return
         self.answer.extend(value.flatten().tolist())
+        self.show()
+
+    def show(self) -> None:
+        """Hand over what the answer has become."""
         text = self.answer.checkpoint.decode(self.answer.ids)
         if self.answer.ended:
             self._send(text[: self.answer.decoding.cut(text)])

@@ -15,9 +15,11 @@ from langchain_huggingface import HuggingFacePipeline
 from transformers import AutoModelForCausalLM, LlamaTokenizer, pipeline
 
 from langchain_metaaligner.errors import CheckpointError, MetaAlignerError, SettingError
-from langchain_metaaligner.models import aligner, checkpoint, generation
+from langchain_metaaligner.models import aligner, checkpoint
+from langchain_metaaligner.models import plain as plain_loop
 from langchain_metaaligner.models.aligner import AlignerLLM
 from langchain_metaaligner.models.base import EditingLLM
+from langchain_metaaligner.models.lookup import LookupLoop
 
 NEW = 48
 STOP = ["e", "th", "9"]
@@ -94,18 +96,19 @@ class TestBatches:
         }
 
     def test_group_prompts_of_similar_length(self, llm, prompts, monkeypatch):
+        llm.decoding = "greedy"
         widths = []
-        generate = generation.generate
+        generate = plain_loop.generate
 
         def watched(batch):
             widths.append([len(answer.row) for answer in batch])
             return generate(batch)
 
-        monkeypatch.setattr(generation, "generate", watched)
+        monkeypatch.setattr(plain_loop, "generate", watched)
         llm.batch(prompts)
         assert [len(batch) for batch in widths] == [5, 5, 3]
-        assert [size for batch in widths[::-1] for size in batch] == sorted(
-            llm.get_num_tokens(one) for one in prompts
+        assert [size for batch in widths for size in batch] == sorted(
+            (llm.get_num_tokens(one) for one in prompts), reverse=True
         )
 
     @pytest.mark.parametrize("config", [{"max_concurrency": 2}, [{"max_concurrency": 2}] * 13])
@@ -113,10 +116,13 @@ class TestBatches:
         self, llm, prompts, monkeypatch, config
     ):
         calls = []
-        complete = aligner.complete
-        monkeypatch.setattr(
-            aligner, "complete", lambda *given: calls.append(len(given[1])) or complete(*given)
-        )
+        for name in ("complete", "acomplete"):
+            real = getattr(aligner, name)
+            monkeypatch.setattr(
+                aligner,
+                name,
+                lambda *given, real=real: calls.append(len(given[1])) or real(*given),
+            )
         assert len(llm.batch(prompts, config)) == 13
         assert len(await llm.abatch(prompts, config)) == 13
         chain = RunnableLambda(str) | llm
@@ -193,31 +199,39 @@ class TestContext:
 
 
 class TestOutOfMemory:
-    @pytest.fixture
-    def sizes(self, monkeypatch):
+    @pytest.fixture(params=["lookup", "greedy"])
+    def sizes(self, request, llm, monkeypatch):
         """A device on which two rows fit, and no more; the sizes that were tried."""
+        llm.decoding = request.param
         tried = []
-        generate = generation.generate
+        kind = LookupLoop if request.param == "lookup" else plain_loop.PlainLoop
+        admit = kind.admit
 
-        def limited(batch, *rest):
-            tried.append(len(batch))
-            if len(batch) > 2:
+        def limited(self, answers):
+            size = len(self.answers) + len(answers)
+            tried.append(size)
+            if size > 2:
                 raise torch.cuda.OutOfMemoryError("CUDA out of memory")
-            return generate(batch, *rest)
+            return admit(self, answers)
 
-        monkeypatch.setattr(generation, "generate", limited)
+        monkeypatch.setattr(kind, "admit", limited)
         return tried
 
-    def test_halves_the_batch_and_goes_on(self, llm, prompts, expected, sizes):
-        llm.batch_size = 8
+    @pytest.mark.parametrize("share_batches", [True, False])
+    def test_halves_the_batch_and_goes_on(self, llm, prompts, expected, sizes, share_batches):
+        llm.batch_size, llm.share_batches = 8, share_batches
         assert llm.batch(prompts) == [text for text, _, _ in expected]
-        assert sizes == [8, 4, 2, 2, 2, 2, 2, 2, 1]
+        assert sizes[:3] == [8, 4, 2]
+        assert set(sizes[3:]) <= {1, 2}
 
-    def test_a_single_row_raises(self, llm, monkeypatch):
-        def full(batch):
+    @pytest.mark.parametrize("decoding", ["lookup", "greedy"])
+    def test_a_single_row_raises(self, llm, monkeypatch, decoding):
+        def full(*given):
             raise torch.cuda.OutOfMemoryError("CUDA out of memory")
 
-        monkeypatch.setattr(generation, "generate", full)
+        llm.decoding = decoding
+        for kind in (LookupLoop, plain_loop.PlainLoop):
+            monkeypatch.setattr(kind, "admit", full)
         with pytest.raises(torch.cuda.OutOfMemoryError):
             llm.batch(["a", "b"])
 
