@@ -15,6 +15,7 @@ from transformers import GenerationConfig
 from langchain_metaaligner.errors import CheckpointError
 from langchain_metaaligner.models.drafting import Pace
 from langchain_metaaligner.models.reading import (
+    completion_ids,
     encode_as_sentencepiece,
     prompt_ids,
     read,
@@ -78,6 +79,15 @@ class Checkpoint:
         """
         with self._tokenizing:  # a fast tokenizer must not be set up while it is in use
             return [prompt_ids(self.tokenizer, text) for text in texts]
+
+    def encode_answer(self, text: str) -> list[int]:
+        """Token ids of an answer as the model would write it: apart from its prompt, no end.
+
+        Args:
+            text: the answer.
+        """
+        with self._tokenizing:
+            return completion_ids(self.tokenizer, text)[:-1]
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of an answer's token ids: special tokens left out, nothing stripped.

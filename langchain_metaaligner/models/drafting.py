@@ -11,12 +11,16 @@ import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-WIDTHS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
-"""Tokens of a row in one pass: the one that is certain, and the guessed ones after it."""
+MOST = 256
+"""Guesses that are looked at in one row, at most."""
 
-_REACH = 8  # tokens that an edit may take out at once and still be followed by a single match
+_REACH = 40  # tokens that an edit may take out at once and still be followed by a single match
 _LONGEST_MATCH = 4
 _NEIGHBOURS = 12  # places of a token that are looked at on either side
+_MEMORY = 64  # passes after which a size that did not occur is looked at afresh
+_HOPELESS = 0.01  # chance below which nobody looks further ahead
+_STRIDE = 4  # numbers of guesses are compared in such steps
+_WORTH = 1.05  # guesses must promise to be so many times faster than none
 _STEADY = 8  # tokens foretold in a row, beyond which a pointer is as good as it gets
 
 
@@ -24,28 +28,30 @@ class Pointer:
     """Where an edit stands in the text that it copies.
 
     Args:
-        source: token ids of the prompt.
-        start: index of the draft answer's first token.
-        end: index behind its last one.
+        source: token ids that may be copied: those of the draft, and others behind them.
+        end: index behind the draft's last token.
 
-    >>> pointer = Pointer([7, 8, 9, 10, 11, 12], 1, 6)
+    Attributes:
+        foretold: how many tokens in a row it has foretold, or matched where it came back.
+
+    >>> pointer = Pointer([8, 9, 10, 11, 7], 4)
     >>> pointer.guess(3)
     [8, 9, 10]
     >>> pointer.follow([8, 10])  # 9 was taken out
     >>> pointer.guess(3)
-    [11, 12]
+    [11]
     """
 
-    def __init__(self, source: Sequence[int], start: int, end: int) -> None:
+    def __init__(self, source: Sequence[int], end: int) -> None:
         self._source = source
-        self._at = start
+        self._at = 0
         self._end = end
-        self._anchor = start
+        self._anchor = 0
         self._tail: list[int] = []
         self._places: dict[int, list[int]] = {}
         for place, token in enumerate(source):
             self._places.setdefault(token, []).append(place)
-        self.foretold = 0
+        self.foretold = _STEADY  # an edit mostly begins as its draft does
 
     def guess(self, most: int) -> list[int]:
         """The tokens that would come next if the edit went on copying, at most ``most``."""
@@ -61,12 +67,15 @@ class Pointer:
                 self._anchor = self._at
                 self.foretold += 1
             else:
-                self.foretold = 0
-                self._realign(token)
+                self.foretold = self._realign(token)
         del self._tail[:-_LONGEST_MATCH]
 
-    def _realign(self, token: int) -> None:
-        """Find the place that the edit goes on from: the longest match, the nearest of these."""
+    def _realign(self, token: int) -> int:
+        """Find the place that the edit goes on from: the longest match, the nearest of these.
+
+        Returns:
+            The length of the match; 0 where there is none.
+        """
         places = self._places.get(token, [])
         middle = bisect.bisect_left(places, self._anchor)
         best, chosen = (1, 0), None
@@ -78,8 +87,9 @@ class Pointer:
                     best, chosen = score, place
         if chosen is None:
             self._at = min(self._at + 1, len(self._source))  # as if a token had been replaced
-        else:
-            self._at = self._anchor = chosen + 1
+            return 0
+        self._at = self._anchor = chosen + 1
+        return best[0]
 
     def _match(self, place: int) -> int:
         """How many of the last tokens made stand before and at a place of the source."""
@@ -100,38 +110,46 @@ class Pace:
     """
 
     costs: dict[int, float] = field(default_factory=dict)
+    _passes: int = 0
+    _measured: dict[int, int] = field(default_factory=dict)
     _right: list[float] = field(default_factory=lambda: [0.6 + 0.04 * n for n in range(9)])
     _tried: list[float] = field(default_factory=lambda: [1.0] * 9)
 
     def passed(self, tokens: int, seconds: float) -> None:
         """Take note of what a pass over ``tokens`` tokens took."""
-        tokens = _rounded(tokens)
-        known = self.costs.get(tokens)
+        tokens = rounded_up(tokens)
+        self._passes += 1
+        if tokens not in self._measured:  # the first of its size also pays for what is prepared
+            self._measured[tokens] = self._passes
+            return
+        self._measured[tokens] = self._passes
+        known = self.costs.get(tokens, seconds)
         # A pass is only ever slowed down by chance: what is faster counts more.
-        weight = 1.0 if known is None else 0.5 if seconds < known else 0.1
-        self.costs[tokens] = weight * seconds + (1 - weight) * (known or 0.0)
+        weight = 0.5 if seconds < known else 0.1
+        self.costs[tokens] = weight * seconds + (1 - weight) * known
+        for size in [one for one in self.costs if self._passes - self._measured[one] > _MEMORY]:
+            del self.costs[size]  # it may have been bad luck, or other times
 
     def cost(self, tokens: int) -> float:
         """Seconds that a pass over ``tokens`` tokens may take.
 
-        Between known numbers it is interpolated; below the least it is taken to fall in
-        proportion, down to a quarter: optimism, so that smaller passes are tried.
+        Between known numbers it is interpolated; a smaller pass is never dearer than a larger one.
+        Below the least known number it is taken to fall in proportion, down to a quarter:
+        optimism, so that smaller passes are tried.
         """
         if not self.costs:
             return 1.0
-        tokens = _rounded(tokens)
-        if tokens in self.costs:
-            return self.costs[tokens]
+        tokens = rounded_up(tokens)
         sizes = sorted(self.costs)
         above = bisect.bisect_left(sizes, tokens)
-        if above == 0:
-            return self.costs[sizes[0]] * max(0.25, tokens / sizes[0])
-        low = sizes[above - 1]
         if above == len(sizes):
-            return self.costs[low] * tokens / low
-        high = sizes[above]
-        share = (tokens - low) / (high - low)
-        return (1 - share) * self.costs[low] + share * self.costs[high]
+            return self.costs[sizes[-1]] * tokens / sizes[-1]
+        high = min(self.costs[size] for size in sizes[above:])
+        if above == 0:
+            return high * max(0.25, tokens / sizes[0])
+        low = min(high, self.costs[sizes[above - 1]])
+        share = (tokens - sizes[above - 1]) / (sizes[above] - sizes[above - 1])
+        return (1 - share) * low + share * high
 
     def chance(self, foretold: int) -> float:
         """How likely the next guess is right, after ``foretold`` right ones in a row."""
@@ -145,10 +163,14 @@ class Pace:
         self._tried[state] = 0.97 * self._tried[state] + 1.0
 
 
-def _rounded(tokens: int) -> int:
-    """The number with its four leading bits: few numbers are told apart."""
-    shift = max(0, tokens.bit_length() - 4)
-    return tokens >> shift << shift
+def rounded_up(tokens: int) -> int:
+    """The next number that has no more than four leading bits: so many sizes of a pass occur.
+
+    >>> [rounded_up(tokens) for tokens in (1, 15, 17, 100, 1969)]
+    [1, 15, 18, 104, 2048]
+    """
+    shift = max(0, (tokens - 1).bit_length() - 4)
+    return -(-tokens >> shift << shift)
 
 
 class Track:
@@ -165,13 +187,15 @@ class Track:
         self._right = [0.0] * (_STEADY + 1)
         self._tried = [0.0] * (_STEADY + 1)
 
-    def gains(self, most: int) -> list[float]:
-        """Tokens that a pass would bring, on average, with 0, 1, … ``most`` guesses."""
-        gains, reached = [1.0], 1.0
+    def reaches(self, most: int) -> list[float]:
+        """How likely the first, the second, … guess comes true, ``most`` of them at most."""
+        reaches, reached = list[float](), 1.0
         for depth in range(most):
             reached *= self._chance(self.pointer.foretold + depth)
-            gains.append(gains[-1] + reached)
-        return gains
+            if reached < _HOPELESS:
+                break
+            reaches.append(reached)
+        return reaches
 
     def verified(self, guesses: Sequence[int], right: int) -> None:
         """Take note that the first ``right`` of the guesses came true, and the next did not."""
@@ -188,20 +212,29 @@ class Track:
         return (self._right[state] + 2.0 * shared) / (self._tried[state] + 2.0)
 
 
-def best_width(gains: Sequence[Sequence[float]], pace: Pace) -> int:
-    """Tokens of a row in the next pass that bring the most tokens a second.
+def best_numbers(reaches: Sequence[Sequence[float]], pace: Pace) -> list[int]:
+    """How many guesses of each row to verify, so that a pass brings the most tokens a second.
+
+    The likeliest guesses of all rows come first, as many as pay off.
 
     Args:
-        gains: for each row the tokens that 0, 1, … guesses would bring (`Track.gains`).
+        reaches: for each row how likely its guesses come true (`Track.reaches`).
         pace: what passes cost.
-
-    Returns:
-        One of `WIDTHS`.
     """
-
-    def speed(width: int) -> float:
-        brought = sum(one[min(width, len(one)) - 1] for one in gains)
-        return brought / pace.cost(width * len(gains))
-
-    widest = max(map(len, gains))
-    return max((width for width in WIDTHS if width <= widest), key=speed)
+    rows = len(reaches)
+    ranked = sorted(
+        ((chance, row) for row, chances in enumerate(reaches) for chance in chances),
+        key=lambda one: -one[0],
+    )
+    brought = float(rows)
+    best, taken = _WORTH * brought / pace.cost(rows), 0
+    for number, (chance, _) in enumerate(ranked, 1):
+        brought += chance
+        if number % _STRIDE == 0 or number == len(ranked) or number < _STRIDE:
+            speed = brought / pace.cost(rows + number)
+            if speed > best:
+                best, taken = speed, number
+    numbers = [0] * rows
+    for _, row in ranked[:taken]:
+        numbers[row] += 1
+    return numbers

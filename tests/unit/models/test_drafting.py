@@ -3,14 +3,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langchain_metaaligner.models.drafting import WIDTHS, Pace, Pointer, Track, best_width
+from langchain_metaaligner.models.drafting import MOST, Pace, Pointer, Track, best_numbers
 
 TOKENS = st.lists(st.integers(0, 5), max_size=60)
 
 
 def foreseen(draft, edit, most=8):
     """How many tokens of an edit are guessed when each pass verifies up to ``most``."""
-    pointer, made, passes = Pointer(draft, 0, len(draft)), 0, 0
+    pointer, made, passes = Pointer(draft, len(draft)), 0, 0
     while made < len(edit):
         guess, right = pointer.guess(most), 0
         while right < len(guess) and edit[made + right : made + right + 1] == [guess[right]]:
@@ -45,53 +45,61 @@ class TestPointer:
 
     def test_prefers_the_nearest_of_like_places(self):
         draft = [1, 2, 3, 7, 8, 9, 1, 2, 3, 4, 5, 6]
-        pointer = Pointer(draft, 0, len(draft))
+        pointer = Pointer(draft, len(draft))
         pointer.follow([1, 2, 3])
         assert pointer.guess(2) == [7, 8]
 
     def test_guesses_nothing_beyond_the_draft(self):
-        pointer = Pointer([1, 2, 3, 4], 1, 3)
+        pointer = Pointer([2, 3, 4], 2)
         assert pointer.guess(9) == [2, 3]
         pointer.follow([2, 3])
         assert pointer.guess(9) == []
 
     @given(draft=TOKENS, edit=TOKENS)
     def test_never_fails(self, draft, edit):
-        pointer = Pointer(draft, 0, len(draft))
+        pointer = Pointer(draft, len(draft))
         for token in edit:
             assert len(pointer.guess(4)) <= 4
             pointer.follow([token])
 
 
-class TestWidth:
+class TestNumber:
     def pace(self, fixed, each):
         pace = Pace()
         for tokens in (1, 8, 64, 512):
-            pace.passed(tokens, fixed + each * tokens)
+            for _ in range(2):
+                pace.passed(tokens, fixed + each * tokens)
         return pace
 
     def track(self, pace, chance):
-        track = Track(Pointer(list(range(500)), 0, 500), pace)
+        track = Track(Pointer(list(range(500)), 500), pace)
         for _ in range(60):
             for state in range(9):
                 track.pointer.foretold = state
                 track.verified([1], chance)
         return track
 
-    def test_is_one_where_guesses_are_wrong(self):
+    def test_is_none_where_they_are_wrong(self):
         pace = self.pace(0.001, 0.001)
-        assert best_width([self.track(pace, 0).gains(63)] * 8, pace) == 1
+        assert best_numbers([self.track(pace, 0).reaches(63)] * 8, pace) == [0] * 8
 
-    def test_is_wide_where_they_are_right_and_a_pass_costs_little(self):
+    def test_is_all_where_they_are_right_and_a_pass_costs_little(self):
         pace = self.pace(0.01, 0.00001)
-        assert best_width([self.track(pace, 1).gains(63)], pace) == WIDTHS[-1]
+        assert best_numbers([self.track(pace, 1).reaches(63)], pace) == [63]
 
-    def test_is_one_where_every_token_costs_as_much_as_a_pass(self):
+    def test_is_none_where_every_token_costs_as_much_as_a_pass(self):
         pace = self.pace(0.0, 0.001)
-        assert best_width([self.track(pace, 0.5).gains(63)], pace) == 1
+        assert best_numbers([self.track(pace, 0.5).reaches(MOST)], pace) == [0]
 
-    def test_never_passes_what_rows_can_use(self):
-        assert best_width([[1.0, 1.9], [1.0]], Pace()) <= 2
+    def test_is_each_rows_own(self):
+        pace = self.pace(0.01, 0.0005)
+        sure, lost = self.track(pace, 1).reaches(40), self.track(pace, 0).reaches(40)
+        many, few = best_numbers([sure, lost], pace)
+        assert many > 20
+        assert few <= 1
+
+    def test_of_rows_without_guesses_is_none(self):
+        assert best_numbers([[], []], Pace()) == [0, 0]
 
     @given(st.lists(st.tuples(st.integers(1, 5000), st.floats(1e-6, 1)), max_size=30))
     def test_costs_are_positive(self, passes):

@@ -25,7 +25,7 @@ from langchain_metaaligner.errors import SettingError
 from langchain_metaaligner.models import checkpoint, scheduler
 from langchain_metaaligner.models.aligner import AlignerLLM
 from langchain_metaaligner.models.generation import Answer, Decoding
-from langchain_metaaligner.models.lookup import LookupLoop, draft_span, obstacle
+from langchain_metaaligner.models.lookup import LookupLoop, draft_ids, obstacle
 from langchain_metaaligner.models.microbatch import complete
 from langchain_metaaligner.models.plain import PlainLoop
 from langchain_metaaligner.models.scheduler import loop_for
@@ -123,14 +123,10 @@ def guided(published, monkeypatch):
         def steered(input_ids, **named):
             output = forward(input_ids=input_ids, **named)
             passes.append(input_ids.numel())
-            positions = named.get("position_ids")
-            if positions is None:
-                positions = torch.arange(input_ids.shape[1])[None]
-                positions = positions[:, named["logits_to_keep"]]
+            positions = named["position_ids"][:, named["logits_to_keep"]]
             logits = torch.zeros_like(output.logits)
-            for row, places in enumerate(positions.expand(len(input_ids), -1).tolist()):
-                for column, place in enumerate(places):
-                    logits[row, column, continuation(place)] = 1.0
+            for column, place in enumerate(positions[0].tolist()):
+                logits[0, column, continuation(place)] = 1.0
             output.logits = logits
             return output
 
@@ -140,38 +136,28 @@ def guided(published, monkeypatch):
     return make
 
 
-def answer_of(held, prompt):
-    start, end = draft_span(Answer(prompt, held, Decoding(max_new_tokens=9)))
-    return held.encode([prompt])[0], start, end
-
-
 @pytest.mark.parametrize("ends_after", range(12))
 def test_ends_at_an_end_of_sequence_at_every_place(guided, published, ends_after):
     prompt = f"You are | Query: who | Answer: {TEXT} | Edit: "
-    ids, start, _ = answer_of(build("llama", 5, published), prompt)
-    last = len(ids) - 1
-
-    def copied(place):
-        at = place - last
-        return 2 if at >= ends_after else ids[min(start + max(at, 0), len(ids) - 1)]
-
-    held, _ = guided(copied)
+    answer = Answer(prompt, build("llama", 5, published), Decoding(max_new_tokens=9))
+    draft, last = draft_ids(answer), len(answer.prompt) - 1
+    held, _ = guided(lambda place: 2 if place - last >= ends_after else draft[place - last])
     (made,) = decode(held, [prompt], "lookup", max_new_tokens=60)
     assert made.completion_tokens == ends_after
     assert made.finish_reason == "stop"
-    assert made.text == held.decode(ids[start : start + ends_after])
+    assert made.text == held.decode(draft[:ends_after])
 
 
 def test_a_copy_takes_few_passes(guided, published):
     prompt = f"You are | Query: who | Answer: {TEXT} {TEXT} {TEXT} | Edit: "
-    ids, start, end = answer_of(build("llama", 5, published), prompt)
-    last = len(ids) - 1
+    answer = Answer(prompt, build("llama", 5, published), Decoding(max_new_tokens=9))
+    draft, last = draft_ids(answer), len(answer.prompt) - 1
     held, passes = guided(
-        lambda place: ids[start + place - last] if start + place - last < end else 2
+        lambda place: draft[place - last] if last <= place < last + len(draft) else 2
     )
-    held.pace.costs.update({1: 1.0, 64: 1.0, 512: 1.0})
     (made,) = decode(held, [prompt], "lookup", max_new_tokens=200)
-    assert made.completion_tokens == end - start > 40
+    assert made.text == f"{TEXT} {TEXT} {TEXT}"
+    assert made.completion_tokens == len(draft) > 40
     assert len(passes) < made.completion_tokens / 4
 
 
@@ -254,7 +240,7 @@ def test_a_failing_row_fails_alone(published, monkeypatch):
     forward = held.model.forward
 
     def picky(input_ids, **named):
-        if any(row[: len(poison)] == poison for row in input_ids.tolist()):
+        if f"{poison}"[1:-1] in f"{input_ids.tolist()}":
             raise RuntimeError("this row breaks the model")
         return forward(input_ids=input_ids, **named)
 

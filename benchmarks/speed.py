@@ -1,0 +1,307 @@
+"""How fast an aligner runs: ``python benchmarks/speed.py [--json FILE] [--output DIR]``.
+
+One process, one model, the same prompts, all systems side by side in interleaved rounds; what
+counts are ratios within a round. Drafts are made from the answers of ``answers.jsonl``. Three
+overlaps are shown: edits that copy most of the draft, and the same edits with a part of their
+tokens, or all, in a cipher that no draft can foretell (`speed_systems.Cipher`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import resource
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from quality_cases import CaseDrawer, own_texts
+from speed_systems import BATCHED, SINGLE, Cipher, Outputs, System, Work, watched
+
+from langchain_metaaligner.data.synthetic.families import FIRST_TIER
+from langchain_metaaligner.models.checkpoint import Checkpoint, CheckpointSpec, load
+from langchain_metaaligner.templates import EditTemplate
+
+OVERLAPS = {"copy-like": 0.0, "grammar-correction-like": 0.3, "low": 1.0}
+BASELINE = "research script"
+
+
+@dataclass
+class Row:
+    """One system on one overlap.
+
+    Attributes:
+        identical: answers that equal those of ``generate`` alone, of all.
+        ratio: how many times faster than the research script, median of the rounds.
+        ratios: the same, round by round.
+        cpu_ratio: the same for CPU time.
+        seconds: of the fastest round.
+        passes: forward passes.
+        tokens_a_pass: tokens written in one pass, over all its rows.
+        waste: share of the computed tokens that were padding or wrong guesses; None where nothing
+            is written.
+        latency: p50 and p95 seconds of a call; single calls only.
+    """
+
+    overlap: str
+    system: str
+    identical: str
+    ratio: float
+    ratios: list[float]
+    cpu_ratio: float
+    seconds: float
+    passes: int
+    tokens_a_pass: float | None
+    waste: float | None
+    latency: tuple[float, float] | None
+
+
+def edit_prompts(number: int) -> list[str]:
+    """Prompts with drafts of 20 to 150 words, in the order in which a file might hold them."""
+    drawer = CaseDrawer(own_texts(), set(), 11)
+    cases = [drawer.repaired(FIRST_TIER[at % len(FIRST_TIER)]) for at in range(number)]
+    return [
+        EditTemplate.named(case.template).format(
+            case.question or "What is this about?", case.draft, case.objectives
+        )
+        for case in cases
+    ]
+
+
+@dataclass
+class Run:
+    """One round of one system."""
+
+    wall: float
+    cpu: float
+    work: Work
+    made: Outputs
+    calls: list[float]
+
+
+def run(system: System, held: Checkpoint, prompts: Sequence[str], cipher: Cipher | None) -> Run:
+    """Run a system once over all prompts, timed."""
+    with watched(held, cipher) as work:
+        wall, cpu = time.perf_counter(), time.process_time()
+        made = system(held, prompts)
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    return Run(wall, cpu, work, made, [])
+
+
+def calls(system: System, held: Checkpoint, prompts: Sequence[str], cipher: Cipher | None) -> Run:
+    """Run a system call after call; every call is timed."""
+    total = Run(0.0, 0.0, Work(), [], [])
+    for prompt in prompts:
+        one = run(system, held, [prompt], cipher)
+        total.wall, total.cpu = total.wall + one.wall, total.cpu + one.cpu
+        total.work.passes += one.work.passes
+        total.work.tokens += one.work.tokens
+        total.made += one.made
+        total.calls.append(one.wall)
+    return total
+
+
+def compare(
+    held: Checkpoint, prompts: Sequence[str], overlap: str, share: float, rounds: int
+) -> list[Row]:
+    """All systems on one overlap."""
+    cipher = Cipher(held, share) if share else None
+    systems: dict[str, Any] = dict.fromkeys(BATCHED, run) | dict.fromkeys(SINGLE, calls)
+    if cipher is not None:  # its passes mix prompts and answers, which the cipher cannot tell apart
+        systems.pop("transformers, continuous batching")
+    results: dict[str, list[Run]] = {name: [] for name in systems}
+    for name, way in systems.items():  # nobody pays for what is prepared at the first call
+        way((BATCHED | SINGLE)[name], held, prompts, cipher)
+    for _ in range(rounds):
+        for name in results:
+            results[name].append(systems[name]((BATCHED | SINGLE)[name], held, prompts, cipher))
+    reference = results["transformers, one by one"][0].made
+    prompt_tokens = sum(map(len, held.encode(prompts)))
+    return [
+        _row(overlap, name, runs, results[BASELINE], reference, prompt_tokens)
+        for name, runs in results.items()
+    ]
+
+
+def _row(
+    overlap: str,
+    name: str,
+    runs: Sequence[Run],
+    baseline: Sequence[Run],
+    reference: Outputs,
+    prompt_tokens: int,
+) -> Row:
+    ratios = [base.wall / one.wall for base, one in zip(baseline, runs, strict=True)]
+    work, made = runs[-1].work, runs[-1].made
+    written = sum(map(len, made))
+    latencies = sorted(seconds for one in runs for seconds in one.calls)
+    return Row(
+        overlap=overlap,
+        system=name,
+        identical=f"{sum(a == b for a, b in zip(made, reference, strict=True))}/{len(made)}"
+        if made
+        else "",
+        ratio=statistics.median(ratios),
+        ratios=ratios,
+        cpu_ratio=statistics.median(
+            base.cpu / one.cpu for base, one in zip(baseline, runs, strict=True)
+        ),
+        seconds=min(one.wall for one in runs),
+        passes=work.passes,
+        tokens_a_pass=written / work.passes if written else None,
+        waste=1 - (prompt_tokens + written) / work.tokens if written else None,
+        latency=(
+            latencies[len(latencies) // 2],
+            latencies[int(0.95 * len(latencies))],
+        )
+        if latencies
+        else None,
+    )
+
+
+def machine(held: Checkpoint) -> dict[str, Any]:
+    """Where and with what it was measured."""
+    device = held.model.device
+    cuda = device.type == "cuda"
+    return {
+        "device": torch.cuda.get_device_name(device) if cuda else platform.machine(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "dtype": str(held.model.dtype).removeprefix("torch."),
+        "parameters": sum(one.numel() for one in held.model.parameters()),
+        "peak_memory_mb": (
+            torch.cuda.max_memory_allocated(device) / 2**20
+            if cuda
+            else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        ),
+        "bandwidth_gb_s": _bandwidth(device) if cuda else None,
+    }
+
+
+def _bandwidth(device: torch.device) -> float:
+    """Bytes a second that a copy within the device's memory reads and writes."""
+    block = torch.empty(2**30, dtype=torch.uint8, device=device)
+    other = torch.empty_like(block)
+    best = 0.0
+    for _ in range(5):
+        torch.cuda.synchronize(device)
+        before = time.perf_counter()
+        other.copy_(block)
+        torch.cuda.synchronize(device)
+        best = max(best, 2 * block.numel() / (time.perf_counter() - before) / 1e9)
+    return best
+
+
+def limit_share(row: Row, told: dict[str, Any]) -> float | None:
+    """Share of the memory-bandwidth limit: every pass must at least read all weights."""
+    if told["bandwidth_gb_s"] is None:
+        return None
+    width = {"float32": 4, "bfloat16": 2, "float16": 2}[told["dtype"]]
+    floor = row.passes * told["parameters"] * width / told["bandwidth_gb_s"] / 1e9
+    return float(floor / row.seconds)
+
+
+def as_table(rows: Sequence[Row]) -> str:
+    """The rows as Markdown."""
+    lines = [
+        "| overlap | system | faster than the research script | CPU time | identical | passes "
+        "| tokens a pass | waste | p50 / p95 of a call |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        spread = f"{row.ratio:.2f}x ({min(row.ratios):.2f} to {max(row.ratios):.2f})"
+        per_pass = "" if row.tokens_a_pass is None else f"{row.tokens_a_pass:.1f}"
+        waste = "" if row.waste is None else f"{max(0.0, row.waste):.0%}"
+        latency = (
+            "" if row.latency is None else " / ".join(f"{s * 1e3:.0f} ms" for s in row.latency)
+        )
+        lines.append(
+            f"| {row.overlap} | {row.system} | {spread} | {row.cpu_ratio:.2f}x | {row.identical} "
+            f"| {row.passes:,} | {per_pass} | {waste} | {latency} |"
+        )
+    return "\n".join(lines)
+
+
+def plot(results: dict[str, list[Row]], path: Path) -> None:
+    """Bars of the ratios, one panel a dtype."""
+    import matplotlib.pyplot as plt
+
+    figure, panels = plt.subplots(1, len(results), figsize=(6 * len(results), 4.5), squeeze=False)
+    for panel, (dtype, rows) in zip(panels[0], results.items(), strict=True):
+        names = list(dict.fromkeys(row.system for row in rows))
+        for index, overlap in enumerate(OVERLAPS):
+            found = {row.system: row.ratio for row in rows if row.overlap == overlap}
+            places = [place + 0.27 * (index - 1) for place in range(len(names))]
+            values = [found.get(name, 0.0) for name in names]
+            bars = panel.barh(places, values, height=0.25, label=overlap)
+            panel.bar_label(bars, [f"{v:.1f}x" if v else "" for v in values], fontsize=7, padding=2)
+        panel.set_yticks(range(len(names)), names)
+        panel.invert_yaxis()
+        panel.set_xscale("log")
+        panel.axvline(1.0, color="grey", linewidth=0.8)
+        panel.set_title(dtype)
+        panel.set_xlabel("times as fast as the research script")
+        panel.legend(fontsize=8)
+    figure.tight_layout()
+    figure.savefig(path)
+
+
+def main() -> None:
+    """Measure, print, and write what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="mini")
+    parser.add_argument("--device", default=None)
+    parser.add_argument("--dtype", nargs="+", default=["float32", "bfloat16"])
+    parser.add_argument("--drafts", type=int, default=32)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=None)
+    parser.add_argument("--json", type=Path, default=None)
+    parser.add_argument("--output", type=Path, default=None, help="folder for table and plot")
+    options = parser.parse_args()
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    prompts = edit_prompts(options.drafts)
+    results: dict[str, list[Row]] = {}
+    told: dict[str, Any] = {}
+    for dtype in options.dtype:
+        spec = CheckpointSpec(model=options.model, device=options.device, dtype=dtype)
+        held = load(spec)
+        results[dtype] = [
+            row
+            for overlap, share in OVERLAPS.items()
+            for row in compare(held, prompts, overlap, share, options.rounds)
+        ]
+        told[dtype] = machine(held)
+    sections = [
+        f"**{dtype}**, {told[dtype]['parameters'] / 1e6:.1f} million parameters, "
+        f"{told[dtype]['threads']} threads of {told[dtype]['device']}, torch "
+        f"{told[dtype]['torch']}, peak memory {told[dtype]['peak_memory_mb']:.0f} MB\n\n"
+        f"{as_table(rows)}"
+        for dtype, rows in results.items()
+    ]
+    table = "\n\n".join(sections)
+    print(table)
+    if options.json:
+        content = {
+            dtype: {
+                "machine": told[dtype],
+                "rows": [
+                    asdict(row) | {"limit_share": limit_share(row, told[dtype])} for row in rows
+                ],
+            }
+            for dtype, rows in results.items()
+        }
+        options.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    if options.output:
+        options.output.mkdir(parents=True, exist_ok=True)
+        (options.output / "table.md").write_text(table + "\n", encoding="utf-8")
+        plot(results, options.output / "speed.svg")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,228 @@
+"""The ways to run an aligner that `speed.py` compares, and what each of them computes."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from unittest.mock import patch
+
+import torch
+from transformers import GenerationConfig
+
+from langchain_metaaligner.models import drafting
+from langchain_metaaligner.models.checkpoint import Checkpoint
+from langchain_metaaligner.models.generation import Answer, Decoding
+from langchain_metaaligner.models.microbatch import complete
+
+Outputs = list[list[int]]
+System = Callable[[Checkpoint, Sequence[str]], Outputs]
+MOST = 400  # new tokens
+
+
+@dataclass
+class Work:
+    """What a system had the model compute.
+
+    Attributes:
+        passes: forward passes.
+        tokens: tokens in them, padding included.
+    """
+
+    passes: int = 0
+    tokens: int = 0
+
+
+class Cipher:
+    """Makes a model write its edits in a cipher: real edits that overlap less with their drafts.
+
+    A share of the vocabulary is exchanged among itself in what the model writes, and back again in
+    what it reads of its own writing. So it goes on editing, at unchanged cost and length, but a
+    part of its tokens cannot be looked up in the draft.
+
+    Args:
+        checkpoint: the model.
+        share: of the vocabulary: 0 leaves the edits as they are, 1 lets no token be looked up.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, share: float) -> None:
+        size = checkpoint.model.config.vocab_size
+        rng = random.Random(7)
+        special = {checkpoint.pad_id, *checkpoint.eos_ids, *checkpoint.tokenizer.all_special_ids}
+        plain = [token for token in range(size) if token not in special]
+        chosen = rng.sample(plain, int(share * len(plain)))
+        self.written = torch.arange(size)
+        # Each takes the place of the next one: none stays where it was.
+        self.written[torch.tensor(chosen, dtype=torch.long)] = torch.tensor(
+            chosen[1:] + chosen[:1], dtype=torch.long
+        )
+        self.read = torch.argsort(self.written)
+
+    def into(self, module: Any, args: Any, named: dict[str, Any]) -> Any:
+        """Read the model's own writing; prompts are plain."""
+        mask, cache = named.get("attention_mask"), named.get("past_key_values")
+        own = (mask is not None and mask.dim() == 4) or (
+            cache is not None and cache.get_seq_length()
+        )
+        if own:
+            ids = named["input_ids"]
+            named = {**named, "input_ids": self.read.to(ids.device)[ids]}
+        return args, named
+
+    def out_of(self, module: Any, args: Any, output: Any) -> Any:
+        """Exchange the tokens that the model writes."""
+        output.logits = output.logits[..., self.read.to(output.logits.device)]
+        return output
+
+
+@contextmanager
+def watched(checkpoint: Checkpoint, cipher: Cipher | None = None) -> Iterator[Work]:
+    """Counts what the model computes; with a cipher, its edits are written in it."""
+    work = Work()
+
+    def count(module: Any, args: Any, named: dict[str, Any]) -> None:
+        work.passes += 1
+        work.tokens += named["input_ids"].numel()
+
+    model = checkpoint.model
+    hooks = [model.register_forward_pre_hook(count, with_kwargs=True)]
+    if cipher is not None:
+        hooks.append(model.register_forward_pre_hook(cipher.into, with_kwargs=True))
+        hooks.append(model.register_forward_hook(cipher.out_of))
+    try:
+        yield work
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+@torch.inference_mode()
+def _generate(checkpoint: Checkpoint, prompts: Sequence[str], **options: Any) -> Outputs:
+    rows = checkpoint.encode(prompts)
+    width, pad, device = max(map(len, rows)), checkpoint.pad_id, checkpoint.model.device
+    output = checkpoint.model.generate(
+        input_ids=torch.tensor([[pad] * (width - len(row)) + row for row in rows], device=device),
+        attention_mask=torch.tensor(
+            [[0] * (width - len(row)) + [1] * len(row) for row in rows], device=device
+        ),
+        generation_config=GenerationConfig(do_sample=False, max_new_tokens=MOST, **options),
+    )
+    return [_ended(checkpoint, row) for row in output[:, width:].tolist()]
+
+
+def _ended(checkpoint: Checkpoint, row: Sequence[int]) -> list[int]:
+    end = next((at for at, token in enumerate(row) if token in checkpoint.eos_ids), len(row))
+    return list(row[:end])
+
+
+def research(checkpoint: Checkpoint, prompts: Sequence[str], size: int = 8) -> Outputs:
+    """As the research script: batches in file order, padded, run until their last row ends."""
+    outputs: Outputs = []
+    for at in range(0, len(prompts), size):
+        outputs += _generate(checkpoint, prompts[at : at + size])
+    return outputs
+
+
+def sorted_batches(checkpoint: Checkpoint, prompts: Sequence[str]) -> Outputs:
+    """As `research`, with prompts of like length together."""
+    order = sorted(range(len(prompts)), key=lambda at: len(prompts[at]))
+    made = research(checkpoint, [prompts[at] for at in order])
+    return [row for _, row in sorted(zip(order, made, strict=True))]
+
+
+def one_by_one(checkpoint: Checkpoint, prompts: Sequence[str]) -> Outputs:
+    """``generate``, a row at a time."""
+    return research(checkpoint, prompts, 1)
+
+
+def prompt_lookup(checkpoint: Checkpoint, prompts: Sequence[str]) -> Outputs:
+    """Transformers' own prompt lookup, which takes a row at a time."""
+    return [
+        row
+        for prompt in prompts
+        for row in _generate(checkpoint, [prompt], prompt_lookup_num_tokens=10)
+    ]
+
+
+def continuous(checkpoint: Checkpoint, prompts: Sequence[str]) -> Outputs:
+    """Transformers' continuous batching."""
+    from transformers.generation.configuration_utils import ContinuousBatchingConfig
+
+    model, rows = checkpoint.model, checkpoint.encode(prompts)
+    attention = model.config._attn_implementation
+    config = GenerationConfig(
+        do_sample=False,
+        max_new_tokens=MOST,
+        pad_token_id=checkpoint.pad_id,
+        eos_token_id=sorted(checkpoint.eos_ids),
+    )
+    try:
+        made = model.generate_batch(
+            rows,
+            generation_config=config,
+            continuous_batching_config=ContinuousBatchingConfig(
+                num_blocks=256, max_batch_tokens=512, page_size=32
+            ),
+            progress_bar=False,
+        )
+    finally:
+        model.set_attn_implementation(attention)
+    # Requests are numbered in the order of the prompts.
+    results = [made[key] for key in sorted(made, key=lambda key: int(key.rpartition("_")[2]))]
+    return [_ended(checkpoint, result.generated_tokens) for result in results]
+
+
+def ours(checkpoint: Checkpoint, prompts: Sequence[str], size: int = 8) -> Outputs:
+    """This package: lookup decoding, rows that come and go."""
+    decoding = Decoding(max_new_tokens=MOST, batch_size=size)
+    answers: list[Answer] = []
+
+    class Kept(Answer):
+        def __init__(self, *given: Any) -> None:
+            super().__init__(*given)
+            answers.append(self)
+
+    with patch("langchain_metaaligner.models.microbatch.Answer", Kept):
+        complete(checkpoint, prompts, decoding, shared=False)
+    return [answer.ids for answer in answers]
+
+
+def ours_alone(checkpoint: Checkpoint, prompts: Sequence[str]) -> Outputs:
+    """The same, a row at a time."""
+    return [row for prompt in prompts for row in ours(checkpoint, [prompt], 1)]
+
+
+def ours_without_guesses(checkpoint: Checkpoint, prompts: Sequence[str]) -> Outputs:
+    """The same loop, token after token."""
+    with patch.object(drafting.Track, "reaches", lambda self, most: []):
+        return ours(checkpoint, prompts)
+
+
+@torch.inference_mode()
+def prefill(checkpoint: Checkpoint, prompts: Sequence[str], size: int = 8) -> Outputs:
+    """The floor: every prompt is read, sorted into batches, and nothing is written."""
+    rows = sorted(checkpoint.encode(prompts), key=len)
+    pad, device = checkpoint.pad_id, checkpoint.model.device
+    for at in range(0, len(rows), size):
+        batch = rows[at : at + size]
+        width = max(map(len, batch))
+        ids = torch.tensor([row + [pad] * (width - len(row)) for row in batch], device=device)
+        checkpoint.model(input_ids=ids, use_cache=True, logits_to_keep=1)
+    return []
+
+
+BATCHED: dict[str, System] = {
+    "research script": research,
+    "transformers, sorted": sorted_batches,
+    "transformers, continuous batching": continuous,
+    "ours": ours,
+    "ours, without guesses": ours_without_guesses,
+    "prefill alone (floor)": prefill,
+}
+SINGLE: dict[str, System] = {
+    "transformers, one by one": one_by_one,
+    "transformers, prompt lookup": prompt_lookup,
+    "ours, one by one": ours_alone,
+}
