@@ -74,6 +74,10 @@ def quality() -> str:
     return (DOCS / "quality" / "table.md").read_text(encoding="utf-8").strip()
 
 
+def speed() -> str:
+    return (DOCS / "speed" / "table.md").read_text(encoding="utf-8").strip()
+
+
 def shown_help(words: list[str]) -> str:
     asked = [*words, "--help"]
     shown = CliRunner().invoke(app, asked, prog_name="metaaligner").output
@@ -91,6 +95,7 @@ SECTIONS: dict[str, Sequence[Callable[[], str]]] = {
     "models.md": (checkpoints,),
     "commands.md": (commands,),
     "mini.md": (quality,),
+    "speed.md": (speed,),
     "data.md": (data_commands,),
 }
 
