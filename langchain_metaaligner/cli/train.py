@@ -32,4 +32,4 @@ def train(
         numbers = (f"{stage.examples:,}", f"{stage.too_long:,}", f"{stage.steps:,}")
         table.add_row(stage.name, *numbers, f"{stage.loss:.4f}", shown)
     Console(stderr=True).print(table)
-    sys.stdout.write(f"{report.aligner}\n")
+    sys.stdout.write(f"{report.model}\n")

@@ -1,4 +1,7 @@
-"""Aligner training: thin entries over TRL and PEFT. Needs the extra ``train``."""
+"""Training over TRL and PEFT: aligners, and the methods they are compared with.
+
+Needs the extra ``train``.
+"""
 
 from langchain_metaaligner.errors import MissingExtraError
 
@@ -9,8 +12,34 @@ try:
 except ImportError as error:
     raise MissingExtraError("Training", "train") from error
 
-from langchain_metaaligner.training.aligner import TrainingReport, train
-from langchain_metaaligner.training.recipe import Lora, Recipe, Stage, load_recipe
+from langchain_metaaligner.training.loading import load_recipe
+from langchain_metaaligner.training.methods import train
+from langchain_metaaligner.training.morlhf import train_morlhf
+from langchain_metaaligner.training.recipe import (
+    CdpoRecipe,
+    Data,
+    Lora,
+    MorlhfRecipe,
+    Recipe,
+    RewardModelRecipe,
+    SftRecipe,
+    Stage,
+)
+from langchain_metaaligner.training.runs import TrainingReport
 from langchain_metaaligner.training.stages import StageResult
 
-__all__ = ["Lora", "Recipe", "Stage", "StageResult", "TrainingReport", "load_recipe", "train"]
+__all__ = [
+    "CdpoRecipe",
+    "Data",
+    "Lora",
+    "MorlhfRecipe",
+    "Recipe",
+    "RewardModelRecipe",
+    "SftRecipe",
+    "Stage",
+    "StageResult",
+    "TrainingReport",
+    "load_recipe",
+    "train",
+    "train_morlhf",
+]

@@ -3,25 +3,67 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from datasets import Dataset, load_dataset, load_from_disk
 
-from langchain_metaaligner.errors import RecipeError
+from langchain_metaaligner.data.problems import Problems
+from langchain_metaaligner.data.tables import csv_rows
+from langchain_metaaligner.errors import DataError, RecipeError
 from langchain_metaaligner.models.reading import completion_ids, prompt_ids
 
 
 class Examples(NamedTuple):
-    """Tokenised examples, and how many were too long to be among them.
+    """The examples that a trainer takes, and how many were too long to be among them.
 
     Attributes:
-        rows: a data set with ``input_ids`` and ``completion_mask`` (1 on the answer).
+        rows: a data set with the columns of its method.
         too_long: examples left out.
     """
 
     rows: Dataset
     too_long: int
+
+
+def read_rows(path: Path) -> Dataset:
+    """Read a file or folder of rows as a data set, mapped from disk.
+
+    Args:
+        path: a CSV file in the research's dialect, a JSON array, JSON lines, or a folder that
+            `datasets` saved.
+
+    Raises:
+        RecipeError: if there is no such file or folder, or it has several splits.
+        DataError: if a row of a CSV file is broken.
+    """
+    try:
+        if path.is_dir():
+            found = load_from_disk(str(path))
+        elif path.suffix == ".csv":
+            # The stamp is part of the cache's key: a file that is made anew is read anew.
+            source = {"path": str(path), "stamp": path.stat().st_mtime_ns}
+            found = Dataset.from_generator(_csv_rows, gen_kwargs=source)
+        else:
+            found = load_dataset("json", data_files=str(path), split="train")
+    except Exception as error:
+        cause = error.__cause__ or error
+        if isinstance(cause, DataError):
+            raise cause from None
+        raise RecipeError(
+            f"The examples in {path} cannot be read ({type(error).__name__}: {error}). Give a "
+            "CSV file, a research JSON, JSON lines, or one split of a datasets folder."
+        ) from error
+    columns = getattr(found, "column_names", None)
+    if isinstance(columns, dict):
+        raise RecipeError(f"{path} has several splits. Give one: {', '.join(columns)}.")
+    return cast(Dataset, found)
+
+
+def _csv_rows(path: str, stamp: int) -> Iterator[dict[str, str]]:
+    for _, row in csv_rows(Path(path), (), Problems("raise")):
+        yield row
 
 
 def read_pairs(path: Path) -> Dataset:
@@ -34,20 +76,7 @@ def read_pairs(path: Path) -> Dataset:
     Raises:
         RecipeError: if there is no such file or folder, or it has other columns.
     """
-    try:
-        if path.is_dir():
-            found = load_from_disk(str(path))
-        else:
-            found = load_dataset("json", data_files=str(path), split="train")
-    except Exception as error:
-        raise RecipeError(
-            f"The examples in {path} cannot be read ({type(error).__name__}: {error}). Give a "
-            "research JSON, JSON lines, or one split of a datasets folder."
-        ) from error
-    columns = getattr(found, "column_names", None)
-    if isinstance(columns, dict):
-        raise RecipeError(f"{path} has several splits. Give one: {', '.join(columns)}.")
-    rows = cast(Dataset, found)
+    rows = read_rows(path)
     if "conversations" in rows.column_names:
         rows = rows.map(_from_conversation, remove_columns=rows.column_names)
     if not {"prompt", "completion"} <= set(rows.column_names):
@@ -71,6 +100,9 @@ def _from_conversation(row: dict[str, Any]) -> dict[str, str]:
 def tokenise(pairs: Dataset, tokenizer: Any, max_length: int) -> Examples:
     """Tokenise prompt and answer apart; leave out what does not fit in ``max_length`` tokens.
 
+    Returns:
+        Rows of ``input_ids`` and ``completion_mask`` (1 on the answer).
+
     Raises:
         RecipeError: if nothing is left.
     """
@@ -91,3 +123,37 @@ def tokenise(pairs: Dataset, tokenizer: Any, max_length: int) -> Examples:
             "Give a longer one, or other data."
         )
     return Examples(fitting, len(encoded) - len(fitting))
+
+
+def read_prompts(path: Path) -> Dataset:
+    """Read prompts, each once, as a data set of ``prompt``.
+
+    Args:
+        path: see `read_rows`; the prompts are in a column ``prompt``, ``query`` or ``queries``.
+
+    Raises:
+        RecipeError: if there is no such column, or as `read_rows`.
+    """
+    rows = read_rows(path)
+    names = [name for name in ("prompt", "query", "queries") if name in rows.column_names]
+    if not names:
+        raise RecipeError(
+            f"{path} has the columns {', '.join(rows.column_names)}. "
+            "Prompts are in a column prompt, query or queries."
+        )
+    return Dataset.from_dict({"prompt": rows.unique(names[0])})
+
+
+def fitting_prompts(prompts: Dataset, tokenizer: Any, most: int) -> Examples:
+    """Leave out the prompts of more than ``most`` tokens.
+
+    Raises:
+        RecipeError: if nothing is left.
+    """
+    fitting = prompts.filter(lambda row: len(prompt_ids(tokenizer, row["prompt"])) <= most)
+    if not len(fitting):
+        raise RecipeError(
+            f"None of the {len(prompts):,} prompts has at most max_prompt_tokens={most}. "
+            "Give a larger number, or other prompts."
+        )
+    return Examples(fitting, len(prompts) - len(fitting))

@@ -1,20 +1,25 @@
-"""One stage of aligner training over TRL's ``SFTTrainer``."""
+"""What a run is made of: stages, each with a TRL trainer that is resumed, timed and saved."""
 
 from __future__ import annotations
 
+import json
 import re
-from dataclasses import dataclass
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import torch
+from accelerate import PartialState
 from peft import LoraConfig
-from trl import SFTConfig, SFTTrainer
+from transformers import Trainer, TrainerCallback
 
-from langchain_metaaligner.models.reading import encode_as_sentencepiece, read
-from langchain_metaaligner.models.source import CheckpointSpec
-from langchain_metaaligner.training.examples import read_pairs, tokenise
-from langchain_metaaligner.training.recipe import Recipe, Stage
+from langchain_metaaligner.errors import RecipeError
+from langchain_metaaligner.models.reading import encode_as_sentencepiece
+from langchain_metaaligner.training.recipe import Data, Run
+
+FINAL, ADAPTER, RESULT_FILE = "final", "adapter", "result.json"
 
 #: What a checkpoint needs to be resumed from; a killed run may leave a part of it.
 _PARTS = ("trainer_state.json", "optimizer.pt", "scheduler.pt", "rng_state*.pth")
@@ -25,12 +30,15 @@ class StageResult:
     """What a stage came to.
 
     Attributes:
-        name: of the stage.
+        name: of the stage; the method, or a reward model's objective, where there are no stages.
         examples: how many it saw in an epoch.
         too_long: how many were left out.
         steps: steps of the optimizer.
         loss: mean training loss of the last log line.
         eval_loss: loss on the evaluation data at the end, if there is any.
+        seconds: time in training, that of resumed attempts up to their last checkpoint included.
+        processes: how many trained, with one device each.
+        device: ``"cuda"`` or ``"cpu"``.
         log: every line of the training log.
     """
 
@@ -40,50 +48,81 @@ class StageResult:
     steps: int
     loss: float
     eval_loss: float | None
+    seconds: float
+    processes: int
+    device: str
     log: list[dict[str, float]]
 
 
-def run_stage(
-    name: str, stage: Stage, recipe: Recipe, source: str, folder: Path
-) -> tuple[SFTTrainer, StageResult]:
-    """Train one stage from ``source``, or from the last whole checkpoint in ``folder``.
+class Prepared(NamedTuple):
+    """A trainer that is ready to go.
 
-    Returns:
-        The trainer with the trained model, and the result.
-
-    Raises:
-        RecipeError: if the examples cannot be used.
-        CheckpointError: if the model cannot be loaded.
+    Attributes:
+        trainer: of TRL.
+        examples: how many it sees in an epoch.
+        too_long: how many were left out.
     """
-    spec = CheckpointSpec(model=source, device="cpu", dtype="float32").resolved()
-    model, tokenizer = read(spec)
-    encode_as_sentencepiece(tokenizer)
-    tokenizer.pad_token = tokenizer.pad_token or tokenizer.unk_token or tokenizer.eos_token
-    train = tokenise(read_pairs(stage.train), tokenizer, recipe.max_length)
-    held = stage.eval and tokenise(read_pairs(stage.eval), tokenizer, recipe.max_length)
-    trainer = SFTTrainer(
-        model=model.train(),
-        args=_arguments(stage, recipe, folder, evaluates=held is not None),
-        train_dataset=train.rows,
-        eval_dataset=held.rows if held else None,
-        processing_class=tokenizer,
-        peft_config=_lora(recipe),
-    )
+
+    trainer: Trainer
+    examples: int
+    too_long: int
+
+
+def run_stage(
+    name: str, folder: Path, prepare: Callable[[], Prepared], save: Callable[[Trainer], None]
+) -> StageResult:
+    """Train, evaluate and save, unless that is done; a stopped stage goes on.
+
+    Every process calls this. The result of a finished stage is read from its folder.
+
+    Args:
+        name: of the stage.
+        folder: of its checkpoints and its result.
+        prepare: makes the trainer.
+        save: writes the trained model; every process calls it.
+    """
+    path = folder / RESULT_FILE
+    if not path.exists():
+        prepared = prepare()
+        result = _fit(name, folder, prepared)
+        save(prepared.trainer)
+        if prepared.trainer.accelerator.is_main_process:
+            path.write_text(json.dumps(asdict(result)), encoding="utf-8")
+        prepared.trainer.accelerator.wait_for_everyone()
+    return StageResult(**json.loads(path.read_text(encoding="utf-8")))
+
+
+def _fit(name: str, folder: Path, prepared: Prepared) -> StageResult:
+    trainer = prepared.trainer
+    trainer.add_callback(_Clock())
     last = last_checkpoint(folder)
     trainer.train(resume_from_checkpoint=str(last) if last else None)
-    eval_loss = trainer.evaluate()["eval_loss"] if held else None
+    evaluated = trainer.evaluate() if trainer.eval_dataset is not None else {}
     log = trainer.state.log_history
     losses = [entry["loss"] for entry in log if "loss" in entry]
-    result = StageResult(
+    return StageResult(
         name,
-        len(train.rows),
-        train.too_long,
+        prepared.examples,
+        prepared.too_long,
         trainer.state.global_step,
         float(losses[-1]) if losses else float("nan"),
-        eval_loss,
+        evaluated.get("eval_loss"),
+        log[-1]["seconds"],
+        trainer.accelerator.num_processes,
+        trainer.accelerator.device.type,
         log,
     )
-    return trainer, result
+
+
+class _Clock(TrainerCallback):
+    """Writes the seconds since the start into each line of the log, which checkpoints keep."""
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **others: Any) -> None:
+        before = state.log_history[-1]["seconds"] if state.log_history else 0.0
+        self._start = time.monotonic() - before
+
+    def on_log(self, args: Any, state: Any, control: Any, **others: Any) -> None:
+        state.log_history[-1]["seconds"] = round(time.monotonic() - self._start, 3)
 
 
 def last_checkpoint(folder: Path) -> Path | None:
@@ -98,7 +137,37 @@ def last_checkpoint(folder: Path) -> Path | None:
     return found[max(found)] if found else None
 
 
-def _lora(recipe: Recipe) -> LoraConfig | None:
+def processes_of(recipe: Run) -> PartialState:
+    """The processes of this run, each with its device."""
+    return PartialState(cpu=on_cpu(recipe))
+
+
+def on_cpu(recipe: Run) -> bool:
+    """Whether a run trains on the CPU."""
+    return recipe.cpu or not torch.cuda.is_available()
+
+
+def make_ready(tokenizer: Any, base: str) -> None:
+    """Make a tokenizer fit for training: as inference uses it, with a token for padding.
+
+    Args:
+        tokenizer: is changed in place.
+        base: what the error calls the model.
+
+    Raises:
+        RecipeError: if it has no end of sequence.
+    """
+    if tokenizer.eos_token is None:
+        raise RecipeError(
+            f"The tokenizer of {base!r} has no end-of-sequence token, so that no answer could end, "
+            "and nothing to pad with. Set eos_token in its tokenizer_config.json."
+        )
+    encode_as_sentencepiece(tokenizer)
+    tokenizer.pad_token = tokenizer.pad_token or tokenizer.unk_token or tokenizer.eos_token
+
+
+def lora_config(recipe: Run, task: Literal["CAUSAL_LM", "SEQ_CLS"]) -> LoraConfig | None:
+    """PEFT's form of the recipe's ``lora``; the head of a classifier is trained as a whole."""
     if recipe.lora is None:
         return None
     targets = recipe.lora.targets
@@ -107,42 +176,37 @@ def _lora(recipe: Recipe) -> LoraConfig | None:
         lora_alpha=recipe.lora.alpha,
         lora_dropout=recipe.lora.dropout,
         target_modules=targets if isinstance(targets, str) else list(targets),
-        task_type="CAUSAL_LM",
+        modules_to_save=["score"] if task == "SEQ_CLS" else None,
+        task_type=task,
     )
 
 
-def _arguments(stage: Stage, recipe: Recipe, folder: Path, *, evaluates: bool) -> SFTConfig:
-    on_cpu = recipe.cpu or not torch.cuda.is_available()
-    options: dict[str, Any] = {}
-    if recipe.group_by_length:
-        options["train_sampling_strategy"] = "group_by_length"
-    if evaluates:
-        options.update(eval_strategy="steps", eval_steps=recipe.eval_steps)
-    return SFTConfig(
-        output_dir=str(folder),
-        max_length=recipe.max_length,
-        completion_only_loss=True,
-        packing=recipe.packing,
-        num_train_epochs=stage.epochs,
-        max_steps=stage.max_steps or -1,
-        per_device_train_batch_size=recipe.batch_size,
-        per_device_eval_batch_size=recipe.batch_size,
-        gradient_accumulation_steps=recipe.accumulation,
-        activation_checkpointing=recipe.gradient_checkpointing,
-        learning_rate=stage.learning_rate or recipe.learning_rate,
-        weight_decay=recipe.weight_decay,
-        warmup_steps=recipe.warm_up_ratio,
-        lr_scheduler_type=recipe.schedule,
-        bf16=recipe.precision == "bf16",
-        tf32=None if on_cpu else True,
-        use_cpu=on_cpu,
-        torch_compile=recipe.compile,
-        logging_steps=recipe.log_steps,
-        save_steps=recipe.save_steps,
-        save_total_limit=recipe.keep_checkpoints,
-        seed=recipe.seed,
-        report_to="none",
-        ddp_find_unused_parameters=False,
-        dataset_num_proc=None,
-        **options,
-    )
+def arguments(recipe: Run, data: Data, folder: Path) -> dict[str, Any]:
+    """The settings that TRL's configs of all methods have in common."""
+    evaluation = {"eval_strategy": "steps", "eval_steps": recipe.eval_steps} if data.eval else {}
+    return {
+        "output_dir": str(folder),
+        "num_train_epochs": data.epochs,
+        "max_steps": data.max_steps or -1,
+        "per_device_train_batch_size": recipe.batch_size,
+        "per_device_eval_batch_size": recipe.batch_size,
+        "gradient_accumulation_steps": recipe.accumulation,
+        "activation_checkpointing": recipe.gradient_checkpointing,
+        "learning_rate": recipe.learning_rate,
+        "weight_decay": recipe.weight_decay,
+        "adam_beta2": recipe.adam_beta2,
+        "max_grad_norm": recipe.max_grad_norm,
+        "warmup_steps": recipe.warm_up_ratio,
+        "lr_scheduler_type": recipe.schedule,
+        "bf16": recipe.precision == "bf16",
+        "tf32": None if on_cpu(recipe) else True,
+        "use_cpu": on_cpu(recipe),
+        "torch_compile": recipe.compile,
+        "logging_steps": recipe.log_steps,
+        "save_steps": recipe.save_steps,
+        "save_total_limit": recipe.keep_checkpoints,
+        "seed": recipe.seed,
+        "report_to": "none",
+        "ddp_find_unused_parameters": False,
+        **evaluation,
+    }

@@ -121,11 +121,11 @@ def test_three_stages_of_full_fine_tuning(base, pairs, tmp_path):
     assert len(found) == 16
     assert found[-1] < found[0] - 0.3
 
-    aligner = MetaAlignerRunnable(objectives=["harmless"], model=str(report.aligner))
+    aligner = MetaAlignerRunnable(objectives=["harmless"], model=str(report.model))
     assert aligner.edit_template.name == "HH-RLHF"
     alignment = aligner.align("How do I keep tea?", "Keep tea wherever.")
     assert alignment.original == "Keep tea wherever."
-    card = (report.aligner / "README.md").read_text()
+    card = (report.model / "README.md").read_text()
     assert card.startswith("---\nlicense: mit\n")
     assert f"| contrastive | train.json | {report.stages[2].examples} | 0 | 8 |" in card
     assert report == train(recipe)  # a finished run is not repeated
@@ -136,12 +136,12 @@ def test_three_stages_of_full_fine_tuning(base, pairs, tmp_path):
 def test_lora_is_merged_and_its_adapter_kept(base, pairs, tmp_path):
     values = changes(base, pairs, tmp_path / "run")
     report = train(load_recipe(MINIATURES / "lora.yaml", values))
-    llm = AlignerLLM.from_pretrained(str(report.aligner), device="cpu", max_new_tokens=4)
+    llm = AlignerLLM.from_pretrained(str(report.model), device="cpu", max_new_tokens=4)
     assert isinstance(llm.invoke("Keep"), str)
     assert (tmp_path / "run" / "1-contrastive" / "adapter" / "adapter_config.json").exists()
-    assert not list(report.aligner.glob("adapter*"))
+    assert not list(report.model.glob("adapter*"))
     before = LlamaForCausalLM.from_pretrained(base).state_dict()
-    after = LlamaForCausalLM.from_pretrained(report.aligner, dtype=torch.float32).state_dict()
+    after = LlamaForCausalLM.from_pretrained(report.model, dtype=torch.float32).state_dict()
     name = "model.layers.0.self_attn.q_proj.weight"
     assert set(before) == set(after)
     assert not torch.equal(before[name], after[name])
@@ -197,7 +197,7 @@ def test_real_dialogues_become_an_aligner(texts, base, tmp_path):
     report = train(load_recipe(MINIATURES / "two-process.yaml", values))
     assert report.stages[0].examples > 500
     assert report.stages[0].too_long > 0
-    AlignerLLM.from_pretrained(str(report.aligner), device="cpu")
+    AlignerLLM.from_pretrained(str(report.model), device="cpu")
 
 
 def test_real_texts_become_an_aligner(texts, base, tmp_path):
@@ -205,4 +205,4 @@ def test_real_texts_become_an_aligner(texts, base, tmp_path):
     values = changes(base, tmp_path / "data", tmp_path / "run", "max_length=1024")
     report = train(load_recipe(MINIATURES / "two-process.yaml", values))
     assert report.stages[0].examples > 100
-    AlignerLLM.from_pretrained(str(report.aligner), device="cpu")
+    AlignerLLM.from_pretrained(str(report.model), device="cpu")

@@ -1,0 +1,183 @@
+"""MORLHF over TRL's ``RLOOTrainer``: reinforcement learning on a weighted sum of rewards.
+
+The research has PPO (section 10.3 of its behaviour), which TRL no longer has. RLOO keeps what
+matters to the comparison: the policy samples answers, each objective's reward model scores them,
+the scores are scalarised linearly, and the KL divergence from the base is part of the reward.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from accelerate import PartialState
+from transformers import AutoModelForCausalLM
+from trl import RLOOConfig, RLOOTrainer
+
+from langchain_metaaligner.errors import RecipeError, nearest
+from langchain_metaaligner.models.reading import read
+from langchain_metaaligner.models.rewards import SequenceReward
+from langchain_metaaligner.models.source import METADATA_FILE, CheckpointSpec
+from langchain_metaaligner.training.baseline import publish_baseline
+from langchain_metaaligner.training.examples import fitting_prompts, read_prompts
+from langchain_metaaligner.training.recipe import MorlhfRecipe
+from langchain_metaaligner.training.reward_model import require_objective
+from langchain_metaaligner.training.runs import TrainingReport, claimed, save
+from langchain_metaaligner.training.stages import (
+    FINAL,
+    Prepared,
+    arguments,
+    lora_config,
+    make_ready,
+    processes_of,
+    run_stage,
+)
+
+#: Scores (prompt, response) pairs.
+Scorer = Callable[[Sequence[tuple[str, str]]], Sequence[float]]
+
+_NEXT_TURN = re.compile(r"\n\nHuman:|\nHuman:|\n\nAssistant:|\nAssistant:|\n\n\n|###")
+
+
+def train_morlhf(
+    recipe: MorlhfRecipe, scorers: Mapping[str, Scorer] | None = None
+) -> TrainingReport:
+    """Train a policy on its own answers; see `train`.
+
+    Args:
+        recipe: the settings.
+        scorers: for some objectives of the recipe, what scores (prompt, response) pairs, in place
+            of the reward model that the recipe names.
+
+    Returns:
+        The report. The log has ``rewards/OBJECTIVE/mean`` and ``/std`` for each objective, their
+        weighted sum as ``reward``, and ``kl``.
+
+    Raises:
+        RecipeError: if a reward model or scorer is missing or of another objective, or the
+            answers of a step are not a multiple of ``num_generations``; before anything is loaded.
+    """
+    scorers = dict(scorers or {})
+    _check_rewards(recipe, scorers)
+    processes = processes_of(recipe)
+    _check_batch(recipe, processes.num_processes)
+    folder = recipe.output / "1-morlhf"
+    load = AutoModelForCausalLM.from_pretrained
+    with claimed(recipe) as writes:
+        result = run_stage(
+            "morlhf",
+            folder,
+            partial(_prepare, recipe, scorers, processes, folder),
+            partial(save, recipe=recipe, source=recipe.base, folder=folder, load=load),
+        )
+        if writes:
+            told = {"objectives": recipe.weights, "rewards": recipe.rewards}
+            publish_baseline(recipe, result, folder, told)
+    return TrainingReport(recipe.output / FINAL, [result])
+
+
+def clean_response(text: str) -> str:
+    r"""Cut an answer where the model goes on to another turn, as the research does before scoring.
+
+    >>> clean_response(" Dry it.\n\nHuman: And then?")
+    'Dry it.'
+    """
+    return _NEXT_TURN.split(text.strip(), maxsplit=1)[0].strip()
+
+
+def _check_rewards(recipe: MorlhfRecipe, scorers: Mapping[str, Scorer]) -> None:
+    for name in scorers:
+        if name not in recipe.rewards:
+            raise RecipeError(
+                f"A scorer is given for {name!r}, which the recipe has no reward for."
+                f"{nearest(name, recipe.rewards)} It has: {', '.join(recipe.rewards)}."
+            )
+    for objective, source in recipe.rewards.items():
+        if objective in scorers:
+            continue
+        if source is None:
+            raise RecipeError(
+                f"rewards.{objective} is null, and no scorer is given for it. Name a folder or "
+                f"Hub id, or call train_morlhf with scorers={{{objective!r}: …}}."
+            )
+        if (source.startswith((".", "/", "~")) or source.count("/") > 1) and not Path(
+            source
+        ).is_dir():
+            raise RecipeError(
+                f"rewards.{objective} is {source}, where there is no reward model. Train it first "
+                "(method: reward-model), or give another folder or a Hub id."
+            )
+        require_objective(source, objective)
+
+
+def _check_batch(recipe: MorlhfRecipe, processes: int) -> None:
+    answers = recipe.batch_size * recipe.accumulation * processes
+    if answers % recipe.num_generations:
+        raise RecipeError(
+            f"A step has batch_size {recipe.batch_size} x accumulation {recipe.accumulation} x "
+            f"{processes} processes = {answers} answers, which num_generations="
+            f"{recipe.num_generations} does not divide. Give a multiple of it."
+        )
+
+
+def _prepare(
+    recipe: MorlhfRecipe, scorers: Mapping[str, Scorer], processes: PartialState, folder: Path
+) -> Prepared:
+    spec = CheckpointSpec(model=recipe.base, device="cpu", dtype="float32").resolved()
+    model, tokenizer = read(spec)
+    make_ready(tokenizer, recipe.base)
+    tokenizer.split_special_tokens = True  # as `prompt_ids` reads a prompt
+    prompts = read_prompts(recipe.train)
+    fitting = fitting_prompts(prompts, tokenizer, recipe.max_prompt_tokens)
+    device = str(processes.device)
+    rewards: list[Any] = [
+        _reward_function(objective, scorers.get(objective) or _scorer(source, device), recipe)
+        for objective, source in recipe.rewards.items()
+    ]
+    trainer = RLOOTrainer(
+        model=model.train(),
+        reward_funcs=rewards,
+        args=RLOOConfig(
+            beta=recipe.beta,
+            reward_weights=list(recipe.weights.values()),
+            num_generations=recipe.num_generations,
+            max_completion_length=recipe.max_new_tokens,
+            temperature=recipe.temperature,
+            **arguments(recipe, recipe, folder),
+        ),
+        train_dataset=fitting.rows,
+        processing_class=tokenizer,
+        peft_config=lora_config(recipe, "CAUSAL_LM"),
+    )
+    return Prepared(trainer, len(fitting.rows), fitting.too_long)
+
+
+def _scorer(source: str | None, device: str) -> Scorer:
+    assert source is not None, "checked before"
+    pairwise = Path(source, METADATA_FILE).is_file()
+    return SequenceReward(source, device=device, response_only=False if pairwise else None)
+
+
+def _reward_function(
+    objective: str, score: Scorer, recipe: MorlhfRecipe
+) -> Callable[..., list[float]]:
+    """A scorer in TRL's form, under the name that the log has for it."""
+
+    def reward(prompts: list[str], completions: list[str], **others: Any) -> list[float]:
+        answers = [clean_response(text) for text in completions]
+        scores = [float(one) for one in score(list(zip(prompts, answers, strict=True)))]
+        if not all(map(math.isfinite, scores)):
+            raise RecipeError(
+                f"The scorer of {objective} gave {scores}. It must give a finite number for each "
+                "(prompt, response) pair."
+            )
+        if recipe.decimals is None:
+            return scores
+        return [round(one, recipe.decimals) for one in scores]
+
+    reward.__name__ = objective
+    return reward

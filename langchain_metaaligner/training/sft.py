@@ -1,0 +1,83 @@
+"""Supervised fine-tuning over TRL: the stages of an aligner, and reward-conditioned SFT.
+
+Reward-conditioned SFT is stage 1 of Rewards-in-Context: each prompt names the rewards that its
+answer has, and at inference the model is asked for the highest (section 10 of the research code's
+behaviour; ``SFT`` in the paper's tables).
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from transformers import AutoModelForCausalLM
+from trl import SFTConfig, SFTTrainer
+
+from langchain_metaaligner.models.reading import read
+from langchain_metaaligner.models.source import CheckpointSpec
+from langchain_metaaligner.training.baseline import TARGETS, publish_baseline
+from langchain_metaaligner.training.examples import read_pairs, tokenise
+from langchain_metaaligner.training.recipe import Data, Recipe, SftRecipe
+from langchain_metaaligner.training.runs import TrainingReport, claimed, save
+from langchain_metaaligner.training.stages import (
+    FINAL,
+    Prepared,
+    arguments,
+    lora_config,
+    make_ready,
+    run_stage,
+)
+
+
+def train_sft(recipe: SftRecipe) -> TrainingReport:
+    """Train a reward-conditioned model; see `train`."""
+    folder = recipe.output / "1-sft"
+    load = AutoModelForCausalLM.from_pretrained
+    with claimed(recipe) as writes:
+        result = run_stage(
+            "sft",
+            folder,
+            partial(prepare_sft, recipe, recipe, recipe.base, folder),
+            partial(save, recipe=recipe, source=recipe.base, folder=folder, load=load),
+        )
+        if writes:
+            told = {"data": recipe.template, "prompt_prefix": TARGETS[recipe.template]}
+            publish_baseline(recipe, result, folder, told)
+    return TrainingReport(recipe.output / FINAL, [result])
+
+
+def prepare_sft(recipe: Recipe | SftRecipe, data: Data, source: str, folder: Path) -> Prepared:
+    """Make the trainer for prompts and answers; the loss is on the answers alone.
+
+    Args:
+        recipe: of the run.
+        data: the examples.
+        source: the model to start from.
+        folder: for the checkpoints.
+
+    Raises:
+        RecipeError: if the examples or the tokenizer cannot be used.
+        CheckpointError: if the model cannot be loaded.
+    """
+    spec = CheckpointSpec(model=source, device="cpu", dtype="float32").resolved()
+    model, tokenizer = read(spec)
+    make_ready(tokenizer, source)
+    train = tokenise(read_pairs(data.train), tokenizer, recipe.max_length)
+    held = data.eval and tokenise(read_pairs(data.eval), tokenizer, recipe.max_length)
+    options = arguments(recipe, data, folder)
+    if recipe.group_by_length:
+        options["train_sampling_strategy"] = "group_by_length"
+    trainer = SFTTrainer(
+        model=model.train(),
+        args=SFTConfig(
+            max_length=recipe.max_length,
+            completion_only_loss=True,
+            packing=recipe.packing,
+            **options,
+        ),
+        train_dataset=train.rows,
+        eval_dataset=held.rows if held else None,
+        processing_class=tokenizer,
+        peft_config=lora_config(recipe, "CAUSAL_LM"),
+    )
+    return Prepared(trainer, len(train.rows), train.too_long)
