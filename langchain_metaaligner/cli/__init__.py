@@ -7,6 +7,7 @@ import sys
 import typer
 
 from langchain_metaaligner.cli.align import align
+from langchain_metaaligner.cli.align_file import align_file
 from langchain_metaaligner.cli.data import data
 from langchain_metaaligner.cli.demo import demo
 from langchain_metaaligner.cli.evaluate import evaluate
@@ -25,6 +26,7 @@ app = typer.Typer(
 app.command()(demo)
 app.command()(objectives)
 app.command()(align)
+app.command("align-file")(align_file)
 app.command()(train)
 app.add_typer(data)
 app.add_typer(evaluate)
