@@ -1,4 +1,4 @@
-"""``metaaligner train``: an aligner from a recipe."""
+"""``metaaligner train``: an aligner or a baseline from a recipe."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def train(
         typer.Argument(metavar="[KEY=VALUE]...", help="Values in place of the recipe's."),
     ] = None,
 ) -> None:
-    """Train an aligner; started again, a stopped run goes on."""
+    """Train an aligner or a baseline; started again, a stopped run goes on."""
     from langchain_metaaligner.training import load_recipe
     from langchain_metaaligner.training import train as run
 

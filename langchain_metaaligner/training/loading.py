@@ -74,8 +74,8 @@ def _override(values: dict[str, Any], override: str) -> None:
 
 
 def _message(report: ValidationError, schema: type[BaseModel]) -> str:
-    """Put the first problem of a report in a sentence."""
-    problem = report.errors()[0]
+    """Put a problem in a sentence: an unknown key first, as it may be a missing one misspelt."""
+    problem = min(report.errors(), key=lambda one: one["type"] != "extra_forbidden")
     cause = problem.get("ctx", {}).get("error")
     if isinstance(cause, MetaAlignerError):
         return str(cause)

@@ -5,6 +5,7 @@ import re
 import time
 
 import pytest
+import torch
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
@@ -73,3 +74,12 @@ def make_aligner():
 def aligner(make_aligner):
     """An aligner that edits an answer into ``<question||answer>``."""
     return make_aligner()
+
+
+@pytest.fixture(scope="module")
+def one_thread():
+    """Computes in one thread: more of them only wait for each other on tiny models."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

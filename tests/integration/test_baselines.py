@@ -27,18 +27,10 @@ from langchain_metaaligner.models.rewards import SequenceReward
 from langchain_metaaligner.training import load_recipe, train, train_morlhf
 from langchain_metaaligner.training.stages import last_checkpoint
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 MINIATURES = Path(__file__).parents[2] / "recipes" / "miniature"
 THINGS = ("bread", "tea", "a bicycle", "the garden", "a letter", "rice", "the window", "a coat")
 PAIRS = ["queries", "chosen_responses", "reject_responses"]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    """More threads only wait for each other on models this small."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def question(i):
@@ -58,7 +50,7 @@ def write_pairs(path, rows):
         csv.writer(file).writerows([PAIRS, *rows])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def data(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
     prefix = "<Harmlessness>: {}; <Helpfulness>: 0.5; <Humour>: 1.0 | "
@@ -86,7 +78,7 @@ def data(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def tokenizer(data):
     made = Tokenizer(models.BPE())
     made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -106,7 +98,7 @@ def tokenizer(data):
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def llama(tmp_path_factory, tokenizer):
     folder = tmp_path_factory.mktemp("llama")
     tokenizer.save_pretrained(folder)
@@ -120,7 +112,7 @@ def llama(tmp_path_factory, tokenizer):
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def gpt2(tmp_path_factory, tokenizer):
     """Like the real one: end of text is the only special token, and there is none for padding."""
     folder = tmp_path_factory.mktemp("gpt2")
@@ -139,7 +131,7 @@ def gpt2(tmp_path_factory, tokenizer):
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def reward_models(tmp_path_factory, data, gpt2):
     values = [
         f"base={gpt2}",

@@ -22,11 +22,12 @@ from langchain_metaaligner.errors import RecipeError
 from langchain_metaaligner.training import load_recipe, train
 from langchain_metaaligner.training.stages import last_checkpoint
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 MINIATURES = Path(__file__).parents[2] / "recipes" / "miniature"
 SUBJECTS = ("bread", "tea", "a bicycle", "the garden", "a letter", "rice", "the window", "a coat")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def pairs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pairs")
     with (folder / "scored.csv").open("w", newline="") as file:
@@ -46,7 +47,7 @@ def pairs(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def base(tmp_path_factory, pairs):
     folder = tmp_path_factory.mktemp("tiny")
     tokenizer = Tokenizer(models.BPE())
