@@ -13,6 +13,10 @@ from pydantic import Field
 from langchain_metaaligner.models.base import EditingLLM
 
 
+REMEMBERED = 1_000
+"""How many prompts a `FakeAlignerLLM` remembers in its ``calls``."""
+
+
 class FakeAlignerLLM(EditingLLM):
     """An aligner without weights.
 
@@ -69,6 +73,8 @@ class FakeAlignerLLM(EditingLLM):
         **kwargs: Any,
     ) -> LLMResult:
         self.calls.append(list(prompts))
+        while sum(map(len, self.calls)) > REMEMBERED and len(self.calls) > 1:
+            del self.calls[0]
         return LLMResult(generations=[[self._generation(prompt)] for prompt in prompts])
 
     def _generation(self, prompt: str) -> Generation:
