@@ -18,14 +18,13 @@ from accelerate import PartialState
 from transformers import AutoModelForCausalLM
 from trl import RLOOConfig, RLOOTrainer
 
-from langchain_metaaligner.errors import RecipeError, nearest
+from langchain_metaaligner.errors import CheckpointError, RecipeError, nearest
+from langchain_metaaligner.models.objective_rewards import reward_model, trained_objective
 from langchain_metaaligner.models.reading import read
-from langchain_metaaligner.models.rewards import SequenceReward
-from langchain_metaaligner.models.source import METADATA_FILE, CheckpointSpec
+from langchain_metaaligner.models.source import CheckpointSpec
 from langchain_metaaligner.training.baseline import publish_baseline
 from langchain_metaaligner.training.examples import fitting_prompts, read_prompts
 from langchain_metaaligner.training.recipe import MorlhfRecipe
-from langchain_metaaligner.training.reward_model import require_objective
 from langchain_metaaligner.training.runs import TrainingReport, claimed, save
 from langchain_metaaligner.training.stages import (
     FINAL,
@@ -104,14 +103,18 @@ def _check_rewards(recipe: MorlhfRecipe, scorers: Mapping[str, Scorer]) -> None:
                 f"rewards.{objective} is null, and no scorer is given for it. Name a folder or "
                 f"Hub id, or call train_morlhf with scorers={{{objective!r}: …}}."
             )
-        if (source.startswith((".", "/", "~")) or source.count("/") > 1) and not Path(
-            source
-        ).is_dir():
+        try:
+            trained = trained_objective(source)
+        except CheckpointError as error:
             raise RecipeError(
-                f"rewards.{objective} is {source}, where there is no reward model. Train it first "
-                "(method: reward-model), or give another folder or a Hub id."
+                f"rewards.{objective} is {source}, where there is no reward model ({error}). "
+                "Train it first (method: reward-model), or give another folder or a Hub id."
+            ) from error
+        if trained not in (None, objective):
+            raise RecipeError(
+                f"The reward model {source} was trained for {trained}, but is to score "
+                f"{objective}. Give rewards.{objective} the model of that objective."
             )
-        require_objective(source, objective)
 
 
 def _check_batch(recipe: MorlhfRecipe, processes: int) -> None:
@@ -135,7 +138,9 @@ def _prepare(
     fitting = fitting_prompts(prompts, tokenizer, recipe.max_prompt_tokens)
     device = str(processes.device)
     rewards: list[Any] = [
-        _reward_function(objective, scorers.get(objective) or _scorer(source, device), recipe)
+        _reward_function(
+            objective, scorers.get(objective) or reward_model(str(source), device), recipe
+        )
         for objective, source in recipe.rewards.items()
     ]
     trainer = RLOOTrainer(
@@ -154,12 +159,6 @@ def _prepare(
         peft_config=lora_config(recipe, "CAUSAL_LM"),
     )
     return Prepared(trainer, len(fitting.rows), fitting.too_long)
-
-
-def _scorer(source: str | None, device: str) -> Scorer:
-    assert source is not None, "checked before"
-    pairwise = Path(source, METADATA_FILE).is_file()
-    return SequenceReward(source, device=device, response_only=False if pairwise else None)
 
 
 def _reward_function(

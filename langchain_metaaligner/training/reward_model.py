@@ -6,7 +6,6 @@ the research code's behaviour).
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,7 @@ from trl import RewardConfig, RewardTrainer
 
 from langchain_metaaligner.errors import CheckpointError, RecipeError
 from langchain_metaaligner.models.reading import read_tokenizer
-from langchain_metaaligner.models.rewards import PUBLISHED
-from langchain_metaaligner.models.source import METADATA_FILE, resolve
-from langchain_metaaligner.objectives import known_objective
+from langchain_metaaligner.models.source import resolve
 from langchain_metaaligner.training.card import reward_card
 from langchain_metaaligner.training.comparisons import read_comparisons, tokenise_scored
 from langchain_metaaligner.training.recipe import Data, RewardModelRecipe
@@ -65,30 +62,6 @@ def train_reward_models(recipe: RewardModelRecipe) -> TrainingReport:
         if writes:
             write_log(recipe, results)
     return TrainingReport(recipe.output / FINAL, results)
-
-
-def require_objective(source: str, objective: str) -> None:
-    """Refuse a reward model that is known to be one of another objective.
-
-    Args:
-        source: a folder or Hub id.
-        objective: what it is to score.
-
-    Raises:
-        RecipeError: if its ``metaaligner.json`` says otherwise, or it is one of the research's
-            published models for another objective.
-    """
-    names = {model: name for name, model in PUBLISHED.items()}
-    trained = names.get(source)
-    path = Path(source, METADATA_FILE)
-    if path.is_file():
-        trained = json.loads(path.read_text(encoding="utf-8")).get("objective")
-    known = known_objective(trained) if trained else None
-    if trained and (known.name if known else trained) != objective:
-        raise RecipeError(
-            f"The reward model {source} was trained for {trained}, but is to score {objective}. "
-            f"Give rewards.{objective} the model of that objective."
-        )
 
 
 def _prepare(recipe: RewardModelRecipe, data: Data, folder: Path) -> Prepared:

@@ -1,6 +1,5 @@
 """Recipes of the baselines: the research's settings, and what is refused before training."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,6 @@ from langchain_metaaligner.errors import RecipeError
 from langchain_metaaligner.training import train, train_morlhf
 from langchain_metaaligner.training.baseline import TARGETS
 from langchain_metaaligner.training.loading import load_recipe
-from langchain_metaaligner.training.reward_model import require_objective
 
 RECIPES = Path(__file__).parents[3] / "recipes"
 MINIATURES = RECIPES / "miniature"
@@ -121,15 +119,12 @@ def test_reward_models_that_are_not_there_are_refused(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_reward_models_of_other_objectives_are_refused(tmp_path):
-    with pytest.raises(RecipeError, match="was trained for helpful, but is to score harmless"):
-        require_objective("Ray2333/gpt2-large-helpful-reward_model", "harmless")
-    require_objective("Ray2333/gpt2-large-helpful-reward_model", "helpful")
-    require_objective("some/model-that-says-nothing", "helpful")
-    (tmp_path / "metaaligner.json").write_text(json.dumps({"objective": "humour"}))
-    require_objective(str(tmp_path), "humor")
-    with pytest.raises(RecipeError, match="was trained for humour"):
-        require_objective(str(tmp_path), "helpful")
+def test_published_reward_models_of_other_objectives_are_refused(tmp_path):
+    change = "rewards.humor=Ray2333/gpt2-large-helpful-reward_model"
+    recipe = load_recipe(MINIATURES / "morlhf.yaml", [f"output={tmp_path / 'run'}", change])
+    scorers = {"harmless": lambda pairs: [0.0] * len(pairs)}
+    with pytest.raises(RecipeError, match="was trained for helpful, but is to score humor"):
+        train_morlhf(recipe, scorers)
 
 
 def test_missing_data_are_named_before_anything_is_loaded(tmp_path):
