@@ -1,0 +1,58 @@
+"""A comparison as a table, for the page and for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from langchain_metaaligner.evaluation.results import Result
+
+
+def comparison_columns(result: Result) -> list[str]:
+    """The heads of the columns of `comparison_rows`."""
+    objectives = result.settings["objectives"]
+    wins = [f"{name} wins" for name in objectives]
+    rewards = [f"{name} reward" for name in objectives]
+    return ["system", *wins, "mean wins", *rewards, "mean reward", "empty", "training"]
+
+
+def comparison_rows(result: Result) -> list[list[str]]:
+    """A row for each system, and one for the golden answers, which have rewards alone.
+
+    Wins are in percent, with their 95 % interval; training is the time of all devices.
+    """
+    objectives = result.settings["objectives"]
+    rows = []
+    for name, told in result.figures["systems"].items():
+        wins = [
+            f"{100 * told['win'][one]:.1f} ({100 * low:.0f}–{100 * high:.0f})"
+            for one, (low, high) in ((one, told["interval"][one]) for one in objectives)
+        ]
+        mean = f"{100 * told['win_mean']:.1f}"
+        seconds = _seconds(told["seconds"])
+        rows.append([name, *wins, mean, *_rewards(told, objectives), str(told["empty"]), seconds])
+    golden = _rewards(result.figures["golden"], objectives)
+    return [*rows, ["golden", *[""] * (len(objectives) + 1), *golden, "", ""]]
+
+
+def comparison_markdown(result: Result) -> str:
+    """The table in Markdown."""
+    head = comparison_columns(result)
+    lines = [head, ["---"] * len(head), *comparison_rows(result)]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def _rewards(told: Mapping[str, Any], objectives: list[str]) -> list[str]:
+    values = [*(told["reward"][name] for name in objectives), told["reward_mean"]]
+    return ["" if value is None else f"{value:.3f}" for value in values]
+
+
+def _seconds(told: Mapping[str, float] | None) -> str:
+    if not told:
+        return ""
+    names = {"cuda": "GPU", "cpu": "CPU"}
+    return ", ".join(f"{_time(value)} {names.get(name, name)}" for name, value in told.items())
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:,.1f} s" if seconds < 3600 else f"{seconds / 3600:,.2f} h"

@@ -1,0 +1,82 @@
+"""Which systems are not beaten on two objectives at once, as a list and as a plot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import combinations
+from pathlib import Path
+
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+from langchain_metaaligner.evaluation.results import Result
+
+
+def front(points: Mapping[str, tuple[float, float]]) -> list[str]:
+    """The names of the points that no other one beats, from the left to the right.
+
+    A point beats another if it is at least as high in both values and higher in one.
+
+    >>> front({"a": (0.0, 1.0), "b": (1.0, 0.0), "c": (0.0, 0.0)})
+    ['a', 'b']
+    """
+
+    def beaten(name: str) -> bool:
+        x, y = points[name]
+        return any(other[0] >= x and other[1] >= y and other != (x, y) for other in points.values())
+
+    return sorted((name for name in points if not beaten(name)), key=lambda name: points[name])
+
+
+def plot_fronts(result: Result) -> list[Path]:
+    """Plot the mean rewards of a comparison, two objectives at a time, into its folder.
+
+    Each point is a system, with the 95 % interval of its means; a line joins those that no other
+    beats on both. The golden answers are a grey cross.
+
+    Args:
+        result: of `compare`.
+
+    Returns:
+        The files, ``pareto-OBJECTIVE-OBJECTIVE.svg``.
+    """
+    systems = {
+        name: told
+        for name, told in result.figures["systems"].items()
+        if told["reward_mean"] is not None
+    }
+    files = []
+    for one, other in combinations(result.settings["objectives"], 2):
+        figure = Figure(figsize=(6.4, 4.8), layout="constrained")
+        FigureCanvasSVG(figure)
+        axes = figure.add_subplot()
+        points = {
+            name: (told["reward"][one], told["reward"][other]) for name, told in systems.items()
+        }
+        best = front(points)
+        axes.plot(*zip(*(points[name] for name in best), strict=True), color="0.75", zorder=1)
+        for number, (name, told) in enumerate(systems.items()):
+            x, y = points[name]
+            axes.errorbar(
+                x, y,
+                xerr=1.96 * told["deviation"][one], yerr=1.96 * told["deviation"][other],
+                fmt="o", color=f"C{number}", markersize=7, elinewidth=1, capsize=2,
+            )  # fmt: skip
+            axes.annotate(
+                name, (x, y), xytext=(7, 7), textcoords="offset points", color=f"C{number}",
+                fontweight="bold" if name in best else "normal",
+            )  # fmt: skip
+        golden = result.figures["golden"]["reward"]
+        axes.plot(golden[one], golden[other], "x", color="0.5", markersize=8)
+        axes.annotate(
+            "golden", (golden[one], golden[other]), xytext=(7, -12),
+            textcoords="offset points", color="0.5",
+        )  # fmt: skip
+        axes.set_xlabel(f"mean reward: {one}")
+        axes.set_ylabel(f"mean reward: {other}")
+        axes.margins(0.15)
+        axes.spines[["top", "right"]].set_visible(False)
+        path = result.folder / f"pareto-{one}-{other}.svg"
+        figure.savefig(path, metadata={"Date": None})
+        files.append(path)
+    return files
