@@ -186,12 +186,13 @@ def _same_queries(
                 f"{paths[first].name} has {len(queries):,} rows, {paths[name].name} has "
                 f"{len(found):,}. Give the answers to the same queries, in the same order."
             )
-        pairs = zip(zip(queries, goldens, strict=True), zip(found, their_goldens, strict=True))
-        for row, (ours, theirs) in enumerate(pairs, 1):
-            if ours != theirs:
-                what = "query" if ours[0] != theirs[0] else "golden answer"
+        columns = (("query", queries, found), ("golden answer", goldens, their_goldens))
+        for what, ours, theirs in columns:
+            pairs = enumerate(zip(ours, theirs, strict=True), 1)
+            other = next((row for row, (one, another) in pairs if one != another), None)
+            if other is not None:
                 raise DataError(
-                    f"Row {row} of {paths[first].name} and of {paths[name].name} has another "
+                    f"Row {other} of {paths[first].name} and of {paths[name].name} has another "
                     f"{what}. Give the answers to the same queries, in the same order."
                 )
     return queries, goldens

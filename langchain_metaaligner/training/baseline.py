@@ -45,7 +45,12 @@ def publish_baseline(
         folder / FINAL,
         recipe.output / FINAL,
         AutoModelForCausalLM.from_pretrained,
-        {"method": recipe.method, **told, "device_seconds": spent([result])},
+        {
+            "method": recipe.method,
+            "base": recipe.base,
+            **told,
+            "device_seconds": spent([result]),
+        },
         baseline_card(recipe, result, told.get("prompt_prefix", "")),
     )
     write_log(recipe, [result])

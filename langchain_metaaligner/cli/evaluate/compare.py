@@ -1,0 +1,92 @@
+"""``metaaligner evaluate compare``: several systems side by side, by reward models."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from langchain_metaaligner.cli.options import Device
+from langchain_metaaligner.errors import SettingError
+from langchain_metaaligner.objectives import known_objective
+
+
+def compare(
+    systems: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NAME=FILE...", help="For each system the CSV file with its answers."
+        ),
+    ],
+    rewards: Annotated[
+        list[str],
+        typer.Option(
+            "--reward", metavar="OBJECTIVE=MODEL", help="A reward model, for each objective."
+        ),
+    ],
+    output: Annotated[Path, typer.Option("--output", help="Folder for the result.")],
+    models: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model", metavar="NAME=FOLDER", help="The trained model of a system, for its time."
+        ),
+    ] = None,
+    device: Device = None,
+) -> None:
+    """Put policy, baselines and aligners side by side: wins, rewards, Pareto plots, time."""
+    from langchain_metaaligner.evaluation.compare import compare as run
+    from langchain_metaaligner.evaluation.comparison_table import (
+        comparison_columns,
+        comparison_markdown,
+        comparison_rows,
+    )
+    from langchain_metaaligner.evaluation.pareto import plot_fronts
+    from langchain_metaaligner.models.objective_rewards import reward_model, trained_objective
+
+    sources = {_objective(name): source for name, source in _pairs("--reward", rewards).items()}
+    for objective, source in sources.items():
+        trained = trained_objective(source)
+        if trained not in (None, objective):
+            raise SettingError(
+                f"--reward {objective}={source}: that model was trained for {trained}. "
+                f"Give --reward {trained}={source}, or the model of {objective}."
+            )
+    result = run(
+        {name: Path(path) for name, path in _pairs("NAME=FILE", systems).items()},
+        {objective: reward_model(source, device) for objective, source in sources.items()},
+        output,
+        models={name: Path(path) for name, path in _pairs("--model", models or ()).items()},
+        settings={"rewards": sources},
+        progress=lambda batches: track(batches, "Scoring", console=Console(stderr=True)),
+    )
+    (output / "comparison.md").write_text(comparison_markdown(result), encoding="utf-8")
+    table = Table(*comparison_columns(result))
+    for row in comparison_rows(result):
+        table.add_row(*row)
+    Console().print(table)
+    for path in [output / "comparison.md", *plot_fronts(result)]:
+        sys.stdout.write(f"{path}\n")
+
+
+def _pairs(option: str, given: Iterable[str]) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not (name and equals and value) or name in pairs:
+            raise SettingError(
+                f"{option}: {text!r} is no NAME=VALUE, or its name stands twice. "
+                "Write for example sft=answers/sft.csv."
+            )
+        pairs[name] = value
+    return pairs
+
+
+def _objective(name: str) -> str:
+    known = known_objective(name)
+    return known.name if known else name
