@@ -12,7 +12,6 @@ from pydantic import Field
 
 from langchain_metaaligner.models.base import EditingLLM
 
-
 REMEMBERED = 1_000
 """How many prompts a `FakeAlignerLLM` remembers in its ``calls``."""
 

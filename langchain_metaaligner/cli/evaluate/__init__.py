@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import typer
 
+from langchain_metaaligner.cli.evaluate.compare import compare
+from langchain_metaaligner.cli.evaluate.imhi import imhi
+
 evaluate = typer.Typer(
     name="evaluate", help="Measure what edits gain and cost.", no_args_is_help=True
 )
@@ -12,3 +15,7 @@ evaluate = typer.Typer(
 @evaluate.callback()
 def _evaluate() -> None:
     """Keep the name of the command also while there is only one below it."""
+
+
+evaluate.command()(imhi)
+evaluate.command()(compare)
