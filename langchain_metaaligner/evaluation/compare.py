@@ -120,7 +120,8 @@ def compare(
         {"query": query, "answers": {name: scored[name][at]._asdict() for name in texts}}
         for at, query in enumerate(queries)
     )
-    return write_result(output, "compare", {**told, "rows": len(queries)}, figures, rows)
+    shown = {**told, "systems": list(answers), "rows": len(queries)}
+    return write_result(output, "compare", shown, figures, rows)
 
 
 def read_answers(path: Path) -> tuple[list[str], list[str], list[str]]:

@@ -23,7 +23,8 @@ def comparison_rows(result: Result) -> list[list[str]]:
     """
     objectives = result.settings["objectives"]
     rows = []
-    for name, told in result.figures["systems"].items():
+    for name in result.settings["systems"]:
+        told = result.figures["systems"][name]
         wins = [
             f"{100 * told['win'][one]:.1f} ({100 * low:.0f}–{100 * high:.0f})"
             for one, (low, high) in ((one, told["interval"][one]) for one in objectives)

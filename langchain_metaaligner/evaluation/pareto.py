@@ -40,11 +40,9 @@ def plot_fronts(result: Result) -> list[Path]:
     Returns:
         The files, ``pareto-OBJECTIVE-OBJECTIVE.svg``.
     """
-    systems = {
-        name: told
-        for name, told in result.figures["systems"].items()
-        if told["reward_mean"] is not None
-    }
+    told = result.figures["systems"]
+    names = [name for name in result.settings["systems"] if told[name]["reward_mean"] is not None]
+    systems = {name: told[name] for name in names}
     files = []
     for one, other in combinations(result.settings["objectives"], 2):
         figure = Figure(figsize=(6.4, 4.8), layout="constrained")
@@ -55,11 +53,11 @@ def plot_fronts(result: Result) -> list[Path]:
         }
         best = front(points)
         axes.plot(*zip(*(points[name] for name in best), strict=True), color="0.75", zorder=1)
-        for number, (name, told) in enumerate(systems.items()):
+        for number, (name, its) in enumerate(systems.items()):
             x, y = points[name]
             axes.errorbar(
                 x, y,
-                xerr=1.96 * told["deviation"][one], yerr=1.96 * told["deviation"][other],
+                xerr=1.96 * its["deviation"][one], yerr=1.96 * its["deviation"][other],
                 fmt="o", color=f"C{number}", markersize=7, elinewidth=1, capsize=2,
             )  # fmt: skip
             axes.annotate(

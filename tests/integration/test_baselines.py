@@ -21,8 +21,11 @@ from transformers import (
     LlamaForCausalLM,
     PreTrainedTokenizerFast,
 )
+from typer.testing import CliRunner
 
-from langchain_metaaligner.errors import RecipeError
+from langchain_metaaligner.cli import app
+from langchain_metaaligner.errors import RecipeError, SettingError
+from langchain_metaaligner.evaluation.results import read_result
 from langchain_metaaligner.models.rewards import SequenceReward
 from langchain_metaaligner.training import load_recipe, train, train_morlhf
 from langchain_metaaligner.training.stages import last_checkpoint
@@ -161,7 +164,8 @@ def answers(folder, prompts):
     """What a trained folder says, loaded as it is."""
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder)
-    prefix = json.loads((folder / "metaaligner.json").read_text()).get("prompt_prefix", "")
+    told = folder / "metaaligner.json"
+    prefix = json.loads(told.read_text()).get("prompt_prefix", "") if told.exists() else ""
     said = []
     for prompt in prompts:
         ids = tokenizer(prefix + prompt, return_tensors="pt")["input_ids"]
@@ -195,9 +199,15 @@ def test_reward_models_learn_their_objectives(reward_models, data):
     assert "pipeline_tag: text-classification" in card
 
 
-def test_sft_is_asked_for_the_target_rewards(data, llama, reward_models, tmp_path):
-    recipe = load_recipe(MINIATURES / "sft.yaml", values_for("sft", tmp_path / "run", data, llama))
-    report = train(recipe)
+@pytest.fixture(scope="module")
+def sft(tmp_path_factory, data, llama):
+    values = values_for("sft", tmp_path_factory.mktemp("sft") / "run", data, llama)
+    recipe = load_recipe(MINIATURES / "sft.yaml", values)
+    return recipe, train(recipe)
+
+
+def test_sft_is_asked_for_the_target_rewards(sft, reward_models):
+    recipe, report = sft
     entries = [entry for entry in lines_of(report) if "loss" in entry]
     assert entries[-1]["loss"] < entries[0]["loss"] - 0.2
     assert [entry["seconds"] for entry in entries] == sorted(entry["seconds"] for entry in entries)
@@ -257,6 +267,38 @@ def test_morlhf_takes_any_scorer(data, llama, tmp_path):
     assert len(seen) == 2 * 4
     assert {prompt for prompt, _ in seen} <= {question(i) for i in range(24)}
     assert all(entry["rewards/humor/mean"] == 1 for entry in lines_of(report) if "reward" in entry)
+
+
+def test_the_comparison_of_real_runs(data, llama, sft, reward_models, tmp_path):
+    report = sft[1]
+    arguments = []
+    for name, folder in (("policy", llama), ("sft", report.model)):
+        path = tmp_path / f"{name}.csv"
+        said = answers(folder, [question(i) for i in range(6)])
+        with path.open("w", newline="") as file:
+            rows = csv.writer(file)
+            rows.writerow(["query", "goldens", "generated_text"])
+            rows.writerows((question(i), good(i), text) for i, text in enumerate(said))
+        arguments.append(f"{name}={path}")
+    for name in ("harmless", "humor"):
+        arguments += ["--reward", f"{name}={reward_models.model / name}"]
+    arguments += ["--model", f"sft={report.model}", "--output", str(tmp_path / "out")]
+    done = CliRunner().invoke(app, ["evaluate", "compare", *arguments, "--device", "cpu"])
+    assert done.exit_code == 0, done.output
+    assert "comparison.md" in done.stdout
+    assert (tmp_path / "out" / "pareto-harmless-humor.svg").exists()
+    result = read_result(tmp_path / "out")
+    systems = result.figures["systems"]
+    assert set(systems) == {"policy", "sft"}
+    assert systems["sft"]["seconds"] == {"cpu": report.stages[0].seconds}
+    assert systems["sft"]["rows"] == 6
+    wrong = ["--reward", f"helpful={reward_models.model / 'humor'}"]
+    with pytest.raises(SettingError, match="that model was trained for humor"):
+        CliRunner().invoke(
+            app,
+            ["evaluate", "compare", arguments[0], *wrong, "--output", str(tmp_path / "other")],
+            catch_exceptions=False,
+        )
 
 
 def start(recipe, values, *launcher):

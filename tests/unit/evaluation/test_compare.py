@@ -101,6 +101,8 @@ def test_the_time_of_all_that_was_trained_before_counts(files, tmp_path):
     assert result.figures["systems"]["policy"]["seconds"] is None
     table = comparison_markdown(result)
     assert "| 1.0 s CPU, 110.0 s GPU |" in table
+    order = [line.split(" | ")[0] for line in table.splitlines()[2:]]
+    assert order == ["| policy", "| sft", "| aligner", "| golden"]
     assert "| policy | 50.0 (15–85) | 0.0 (0–49) | 25.0 |" in table
     assert table.splitlines()[-1].startswith("| golden |  |  |  | 4.500 | 0.500 |")
     with pytest.raises(DataError, match=r"holds no metaaligner\.json"):
