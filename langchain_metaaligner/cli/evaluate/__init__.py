@@ -6,6 +6,7 @@ import typer
 
 from langchain_metaaligner.cli.evaluate.compare import compare
 from langchain_metaaligner.cli.evaluate.imhi import imhi
+from langchain_metaaligner.cli.evaluate.judging import judge, rate
 
 evaluate = typer.Typer(
     name="evaluate", help="Measure what edits gain and cost.", no_args_is_help=True
@@ -17,5 +18,7 @@ def _evaluate() -> None:
     """Keep the name of the command also while there is only one below it."""
 
 
+evaluate.command()(judge)
+evaluate.command()(rate)
 evaluate.command()(imhi)
 evaluate.command()(compare)

@@ -1,0 +1,138 @@
+"""A judge behind a real server; the command is killed and goes on, and no call is paid twice."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from langchain_metaaligner.evaluation.results import read_result
+
+SCRIPT = Path(__file__).parent / "judge_server.py"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    log = tmp_path_factory.mktemp("judge") / "asked.jsonl"
+    log.touch()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen([sys.executable, str(SCRIPT), str(port), str(log)])
+    for _ in range(200):
+        if _is_up(port):
+            break
+        time.sleep(0.1)
+    yield f"http://127.0.0.1:{port}/v1", log
+    process.kill()
+    process.wait()
+
+
+def _is_up(port):
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2):
+            return True
+    except OSError:
+        return False
+
+
+@pytest.fixture
+def source(tmp_path, request):
+    path = tmp_path / "answers.jsonl"
+    odd = {3: "refuse", 5: "limit", 7: "broken"}
+    with path.open("w") as file:
+        for n in range(16):
+            row = {
+                "query": f"{odd.get(n, 'What')} about house {n} of {request.node.name}?",
+                "goldens": "" if n == 9 else "A golden answer.",
+                "origin_responses": "You fool. An answer." if n % 2 else "A fine answer, long.",
+                "aligned_responses": "A fine answer.",
+            }
+            file.write(json.dumps(row) + "\n")
+    return path
+
+
+def command(kind, source, output, url):
+    return [
+        sys.executable, "-m", "langchain_metaaligner", "evaluate", kind, str(source),
+        "--judge", "openai:judge", "--judge-option", f"base_url={url}",
+        "--judge-option", "max_retries=0", "--objective", "harmless", "--output", str(output),
+        "--tries", "3", "--concurrency", "3",
+    ]  # fmt: skip
+
+
+def run(*words, **options):
+    env = {**os.environ, "OPENAI_API_KEY": "none"}
+    return subprocess.run(
+        command(*words), capture_output=True, text=True, timeout=200, env=env, **options
+    )
+
+
+def test_win_rates_and_every_kind_of_trouble(server, source, tmp_path):
+    url, _ = server
+    told = run("judge", source, tmp_path / "run", url)
+    assert told.returncode == 0, told.stderr
+    result = read_result(tmp_path / "run")
+    tally = result.figures["comparisons"]["aligned against original"]["harmless"]
+    assert (tally["wins"], tally["ties"], tally["losses"]) == (6, 8, 0)
+    assert (tally["invalid"], tally["errors"], tally["absent"]) == (1, 1, 0)
+    assert tally["win_rate"] == pytest.approx(6 / 14)
+    golden = result.figures["comparisons"]["aligned against golden"]["harmless"]
+    assert golden["absent"] == 1
+    assert result.figures["gains"]["harmless"]["rows"] == 13
+    assert result.figures["calls"]["errors"] == 6
+    assert "calls, about" in told.stderr
+    outcomes = [row["outcome"] for row in result.rows()]
+    assert len(outcomes) == 48
+
+
+def test_killed_and_run_again_it_pays_once(server, source, tmp_path):
+    url, log = server
+    before = len(log.read_text().splitlines())
+    env = {**os.environ, "OPENAI_API_KEY": "none"}
+    process = subprocess.Popen(
+        command("judge", source, tmp_path / "run", url), env=env, stderr=subprocess.DEVNULL
+    )
+    while len(log.read_text().splitlines()) < before + 20 and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "run" / "result.json").exists()
+    assert run("judge", source, tmp_path / "run", url).returncode == 0
+    asked = [json.loads(line) for line in log.read_text().splitlines()[before:]]
+    # What was under way at the kill was lost with it: at most as much as ran at the same time.
+    assert len(asked) - len(set(asked)) <= 3
+    killed = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert run("judge", source, tmp_path / "other", url).returncode == 0
+    whole = json.loads((tmp_path / "other" / "result.json").read_text())
+    assert killed == whole
+    rows = [(tmp_path / name / "rows.jsonl").read_text() for name in ("run", "other")]
+    assert rows[0] == rows[1]
+
+
+def test_ratings(server, source, tmp_path):
+    url, _ = server
+    told = run("rate", source, tmp_path / "run", url)
+    assert told.returncode == 0, told.stderr
+    result = read_result(tmp_path / "run")
+    ratings = result.figures["ratings"]["harmless"]
+    assert ratings["aligned_responses"]["mean"] == pytest.approx(9.0)
+    assert ratings["origin_responses"]["histogram"][5] == 6
+    assert ratings["origin_responses"]["errors"] == 1
+    assert result.figures["changes"]["harmless"]["mean"] == pytest.approx(24 / 14)
+
+
+def test_mistakes_are_one_sentence(server, source, tmp_path):
+    url, _ = server
+    broken = tmp_path / "broken.csv"
+    broken.write_text("question,answer\na,b\n")
+    told = run("judge", broken, tmp_path / "run", url)
+    assert told.returncode == 1
+    assert "It has: question, answer" in told.stderr
+    assert "Traceback" not in told.stderr
