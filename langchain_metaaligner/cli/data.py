@@ -14,6 +14,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:  # the extra that they need is looked for when a command runs
     from langchain_metaaligner.data import BuildReport
+    from langchain_metaaligner.data.baselines import Baseline
     from langchain_metaaligner.data.problems import Duplicates, OnProblem, Problems
 
 data = typer.Typer(name="data", help="Make training data for aligners.", no_args_is_help=True)
@@ -44,6 +45,10 @@ WarmUp = Annotated[
     float, typer.Option(min=0, max=1, help="Share of the equal pairs for the warm-up.")
 ]
 
+For = Annotated[
+    str, typer.Option("--for", help="What it trains: aligner, sft, cdpo or reward-model.")
+]
+
 
 @data.command("hh-rlhf")
 def hh_rlhf(
@@ -51,6 +56,7 @@ def hh_rlhf(
     output: Output,
     seed: Seed,
     split: Split = "train",
+    trains: For = "aligner",
     research_compat: Compat = False,
     strict: Strict = False,
     duplicates: Repeated = None,
@@ -58,6 +64,12 @@ def hh_rlhf(
     warm_up: WarmUp = 0.1,
 ) -> None:
     """HH-RLHF: pairs from the scored CSV."""
+    if trains != "aligner":
+        problems = _problems(strict, duplicates, output)
+        _baseline(
+            trains, "HH-RLHF", source, output, seed, None, validation, research_compat, problems
+        )
+        return
     from langchain_metaaligner.data import build_hh_rlhf
 
     report = build_hh_rlhf(
@@ -81,6 +93,7 @@ def ultrafeedback(
     output: Output,
     seed: Seed,
     test: Annotated[Path | None, typer.Option(help="Raw records of the test part.")] = None,
+    trains: For = "aligner",
     research_compat: Compat = False,
     strict: Strict = False,
     duplicates: Repeated = None,
@@ -88,6 +101,13 @@ def ultrafeedback(
     warm_up: WarmUp = 0.1,
 ) -> None:
     """UltraFeedback: pairs from raw records."""
+    if trains != "aligner":
+        problems = _problems(strict, duplicates, output)
+        _baseline(
+            trains, "UltraFeedback", source, output, seed, test, validation, research_compat,
+            problems,
+        )  # fmt: skip
+        return
     from langchain_metaaligner.data import build_ultrafeedback
 
     report = build_ultrafeedback(
@@ -101,6 +121,41 @@ def ultrafeedback(
         on_problem=policy(strict),
         duplicates=cast("Duplicates | None", duplicates),
         progress=counted,
+    )
+    show(report, output)
+
+
+def _problems(strict: bool, duplicates: str | None, output: Path) -> Problems:
+    from langchain_metaaligner.data.problems import Problems
+
+    return Problems(
+        policy(strict), cast("Duplicates | None", duplicates), output / "problems.jsonl"
+    )
+
+
+def _baseline(
+    trains: str,
+    dataset: str,
+    source: Path,
+    output: Path,
+    seed: int,
+    test: Path | None,
+    validation: int | None,
+    research_compat: bool,
+    problems: Problems,
+) -> None:
+    from langchain_metaaligner.data.baselines import build_baseline
+
+    report = build_baseline(
+        cast("Baseline", trains),
+        dataset,
+        source,
+        output,
+        seed=seed,
+        test=test,
+        validation=validation,
+        research_compat=research_compat,
+        problems=problems,
     )
     show(report, output)
 
