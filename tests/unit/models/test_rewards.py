@@ -5,21 +5,31 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import GPT2Config, GPT2ForSequenceClassification, PreTrainedTokenizerFast
 
-from langchain_metaaligner.errors import CheckpointError
-from langchain_metaaligner.models.rewards import SequenceReward
+from langchain_metaaligner.errors import CheckpointError, SettingError
+from langchain_metaaligner.models.rewards import (
+    ATTRIBUTES,
+    DPARewardModel,
+    Scorer,
+    SequenceReward,
+    directional,
+    research_score,
+)
 
 WORDS = ["<unk>", "</s>", "Human", ":", "Hi", "Yes", "No", "Assistant", "thanks", "."]
 
 
-def checkpoint(folder, labels):
+def checkpoint(folder, labels, positions=64):
     tokenizer = Tokenizer(models.WordLevel({w: i for i, w in enumerate(WORDS)}, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, unk_token="<unk>", pad_token="</s>", model_max_length=32
+        tokenizer_object=tokenizer,
+        unk_token="<unk>",
+        pad_token="</s>",
+        model_max_length=positions // 2,
     ).save_pretrained(folder)
     torch.manual_seed(0)
     config = GPT2Config(
-        vocab_size=len(WORDS), n_positions=64, n_embd=16, n_layer=1, n_head=2, num_labels=labels,
+        vocab_size=len(WORDS), n_positions=positions, n_embd=16, n_layer=1, n_head=2, num_labels=labels,
         pad_token_id=1,
     )  # fmt: skip
     GPT2ForSequenceClassification(config).save_pretrained(folder)
@@ -55,3 +65,83 @@ def test_a_model_that_is_not_there(tmp_path):
 def test_a_model_with_other_outputs(tmp_path):
     with pytest.raises(CheckpointError, match="Give the Hub id or the folder"):
         SequenceReward(checkpoint(tmp_path / "harmless", 2), device="cpu")
+
+
+def test_the_research_s_rounding(golden):
+    for case in golden("get_rewards_rounding"):
+        asked, expected = case["input"], case["expected"]
+        mean_std = asked["mean_std"] and tuple(asked["mean_std"])
+        made = research_score(asked["logits"][asked["sub_position"]], mean_std)
+        assert [made] == pytest.approx(expected)
+
+
+def test_the_research_s_inputs(golden, tmp_path, monkeypatch):
+    """What each tokenizer is given, and which logit counts."""
+    case = next(one for one in golden("reward_inputs") if len(one["input"].get("paths", ())) == 3)
+    asked, expected = case["input"], case["expected"]
+    for path, texts, _ in expected["tokenizer_calls"]:
+        labels = 2 if "humor" in path else 1
+        reward = SequenceReward(
+            checkpoint(tmp_path / path.replace("/", "_"), labels),
+            device="cpu",
+            response_only="humor" in path,
+        )
+        calls, tokenizer = [], reward._tokenizer
+
+        class Watched:
+            model_max_length = tokenizer.model_max_length
+
+            def __call__(self, *given, tokenizer=tokenizer, calls=calls, **named):
+                calls.append(list(given))
+                return tokenizer(*given, **named)
+
+        monkeypatch.setattr(reward, "_tokenizer", Watched())
+        reward([(asked["query"], asked["response"])])
+        assert calls == [texts]
+
+
+class TestDPA:
+    @pytest.fixture
+    def folder(self, tmp_path):
+        return checkpoint(tmp_path / "dpa", 10, 256)
+
+    def test_the_card(self, golden):
+        template, scale = golden("dpa_card")
+        asked = template["input"]
+        assert (
+            DPARewardModel.prompt(asked["prompt"], asked["response"])
+            == (template["expected"]["text"])
+        )
+        assert DPARewardModel.helpsteer(scale["input"]["scores"]) == pytest.approx(
+            scale["expected"]["helpsteer"]
+        )
+
+    def test_scores_ten_attributes_alike_alone_and_in_a_batch(self, folder):
+        model = DPARewardModel.from_pretrained(folder, device="cpu", dtype="float32", batch_size=2)
+        pairs = [("Hi", "Yes"), ("Hi", "No thanks"), ("thanks", "Yes Yes Yes")]
+        together = model.score_all(pairs)
+        assert all(tuple(one) == ATTRIBUTES for one in together)
+        for pair, scores in zip(pairs, together, strict=True):
+            assert model.score(*pair) == pytest.approx(scores, abs=1e-4)
+        assert isinstance(model, Scorer)
+
+    def test_other_weights_do_not_pass_for_the_published_ones(self, folder):
+        model = DPARewardModel.from_pretrained(folder, device="cpu", dtype="float32")
+        with pytest.raises(CheckpointError, match="model card's sample differ"):
+            model.verify()
+
+    def test_another_number_of_outputs_is_an_error(self, tmp_path):
+        with pytest.raises(CheckpointError, match="has 3 outputs; the DPA reward model has 10"):
+            DPARewardModel.from_pretrained(checkpoint(tmp_path / "three", 3))
+
+    def test_remote_code_needs_a_pinned_revision(self):
+        with pytest.raises(SettingError, match="revision"):
+            DPARewardModel.from_pretrained(trust_remote_code=True)
+
+    def test_directions(self):
+        scores = dict(zip(ATTRIBUTES, range(10), strict=True))
+        assert directional(scores, {"helpsteer-verbosity": -1.0}) == -4.0
+        with pytest.raises(SettingError, match="'verbosity' is not scored"):
+            directional(scores, {"verbosity": 1.0})
+        with pytest.raises(SettingError, match="all weights are 0"):
+            directional(scores, {"helpsteer-verbosity": 0.0})
