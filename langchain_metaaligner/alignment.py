@@ -34,6 +34,8 @@ class Alignment:
         prompt_tokens: tokens of the edit prompt; None where the model does not tell.
         completion_tokens: tokens of the edit; None where the model does not tell.
         seconds: wall time of the model's call, which a batch shares.
+        scores: what a gate's reward model gave the draft and the edits, and the weighted gain of
+            the best one; None without a gate.
 
     >>> Alignment(text="It is blue.", original="It is blue, duh.", decision="edited").diff
     'It is blue[-, duh-].'
@@ -52,6 +54,7 @@ class Alignment:
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     seconds: float | None = None
+    scores: dict[str, Any] | None = None
 
     @property
     def diff(self) -> str:

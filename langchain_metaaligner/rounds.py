@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from langchain_core.callbacks import BaseCallbackHandler, CallbackManager
@@ -13,6 +13,7 @@ from langchain_core.messages import BaseMessage
 from langchain_core.runnables import RunnableConfig
 
 from langchain_metaaligner.alignment import Alignment
+from langchain_metaaligner.checks import Refusal
 from langchain_metaaligner.editing import (
     TOO_LONG,
     UNTOUCHED,
@@ -27,6 +28,7 @@ from langchain_metaaligner.editing import (
 )
 from langchain_metaaligner.errors import EditRejectedError, MetaAlignerError
 from langchain_metaaligner.exchange import Exchange
+from langchain_metaaligner.gate import RewardGate
 from langchain_metaaligner.models.base import EditingLLM, no_inherited_limit
 from langchain_metaaligner.objectives import parse_objectives
 from langchain_metaaligner.settings import AlignerSettings
@@ -59,11 +61,12 @@ class Job:
         assert self.planned.prompt is not None
         return self.planned.prompt
 
-    def model_config(self) -> RunnableConfig:
-        """The config for the model: under the caller's run, tagged, and heard by `completion`."""
+    def model_config(self, report: CompletionReport | None = None) -> RunnableConfig:
+        """The config for the model: under the caller's run, tagged, and heard by a report."""
+        heard_by = self.completion if report is None else report
         return {
             **self.config,
-            "callbacks": _heard_by(self.completion, self.config.get("callbacks")),
+            "callbacks": _heard_by(heard_by, self.config.get("callbacks")),
             "tags": [*(self.config.get("tags") or ()), EDITING_TAG],
         }
 
@@ -73,17 +76,26 @@ class Job:
         Raises:
             MetaAlignerError: if the output is a mistake of the caller, such as a missing model.
         """
+        self.alignment = self.concluded(output, self.completion, seconds, settings)
+
+    def concluded(
+        self, output: Any, completion: CompletionReport, seconds: float, settings: AlignerSettings
+    ) -> Alignment:
+        """The record that one output of the model, or an exception in its place, leads to.
+
+        Raises:
+            MetaAlignerError: as `settle`.
+        """
         assert self.planned is not None
         if isinstance(output, MetaAlignerError):
             raise output
         text = output.text if isinstance(output, BaseMessage) else output
         if isinstance(text, str):
-            self.alignment = conclude(
-                self.planned, text, self.completion, seconds, settings.preserve, settings.checks
+            return conclude(
+                self.planned, text, completion, seconds, settings.preserve, settings.checks
             )
-        else:
-            error = text if isinstance(text, BaseException) else _no_text(text)
-            self.alignment = self.planned.keep(failure(error), seconds=seconds)
+        error = text if isinstance(text, BaseException) else _no_text(text)
+        return self.planned.keep(failure(error), seconds=seconds)
 
     def outcome(self, settings: AlignerSettings) -> Alignment:
         """The record of a settled answer.
@@ -155,8 +167,11 @@ class _Round:
     def __init__(self, jobs: Sequence[Job | Exception], settings: AlignerSettings) -> None:
         self._open = [job for job in jobs if isinstance(job, Job) and job.alignment is None]
         self._settings = settings
-        self.prompts = [job.prompt for job in self._open]
-        self.configs = [job.model_config() for job in self._open]
+        self._tries = [
+            (job, CompletionReport()) for job in self._open for _ in range(settings.candidates)
+        ]
+        self.prompts = [job.prompt for job, _ in self._tries]
+        self.configs = [job.model_config(report) for job, report in self._tries]
         self.outputs: Sequence[Any] = ()
 
     def __enter__(self) -> _Round:
@@ -167,14 +182,70 @@ class _Round:
         if error is not None and not isinstance(error, Exception):
             return False
         outputs = self.outputs
-        if error is None and len(outputs) != len(self._open):
-            error = ValueError(f"The model gave {len(outputs)} texts for {len(self._open)}.")
+        if error is None and len(outputs) != len(self._tries):
+            error = ValueError(f"The model gave {len(outputs)} texts for {len(self._tries)}.")
         if error is not None:
-            outputs = [error] * len(self._open)
+            outputs = [error] * len(self._tries)
         seconds = time.perf_counter() - self._started
-        for job, output in zip(self._open, outputs, strict=True):
-            job.settle(output, seconds, self._settings)
+        records = [
+            job.concluded(output, report, seconds, self._settings)
+            for (job, report), output in zip(self._tries, outputs, strict=True)
+        ]
+        several = self._settings.candidates
+        for at, job in enumerate(self._open):
+            job.alignment = records[at * several]
+        if self._settings.gate is not None:
+            groups = [records[at * several : (at + 1) * several] for at in range(len(self._open))]
+            gated(self._open, groups, self._settings.gate)
         return True
+
+
+def gated(jobs: Sequence[Job], records: Sequence[Sequence[Alignment]], gate: RewardGate) -> None:
+    """Let a gate choose among the edits of each job; all are scored together.
+
+    Raises:
+        MetaAlignerError: if the gate's weights do not fit its scorer.
+    """
+    edits = [[one for one in group if one.decision != "kept"] for group in records]
+    pairs = [
+        (job.alignment.question, text)
+        for job, group in zip(jobs, edits, strict=True)
+        if group and job.alignment
+        for text in (job.alignment.original, *(one.text for one in group))
+    ]
+    if not pairs:
+        return
+    try:
+        found = iter(gate.scorer.score_all(pairs))
+        scores = [[next(found) for _ in range(len(group) + 1)] if group else [] for group in edits]
+        chosen = [gate.choose(one[0], one[1:]) if one else None for one in scores]
+    except MetaAlignerError:
+        raise
+    except Exception as error:  # a scorer that fails must not cost the user the draft
+        for job, group in zip(jobs, edits, strict=True):
+            if group:
+                job.alignment = _refused(group[0], failure(error), None)
+        return
+    for job, group, choice in zip(jobs, edits, chosen, strict=True):
+        if choice is not None:
+            best, refusal, told = choice
+            job.alignment = (
+                replace(group[best], scores=told)
+                if refusal is None
+                else _refused(group[best], refusal, told)
+            )
+
+
+def _refused(edit: Alignment, refusal: Refusal, scores: dict[str, Any] | None) -> Alignment:
+    return replace(
+        edit,
+        text=edit.original,
+        decision="kept",
+        reason=refusal.reason,
+        detail=refusal.detail,
+        rejected=edit.text,
+        scores=scores,
+    )
 
 
 def _no_text(output: Any) -> TypeError:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from langchain_core.runnables import Runnable, RunnableSerializable
-from pydantic import ConfigDict, Field, PrivateAttr, field_validator
+from pydantic import ConfigDict, Field, InstanceOf, PrivateAttr, field_validator
 
 from langchain_metaaligner.checks import Check, Preserved
 from langchain_metaaligner.errors import SettingError, plain_validation
+from langchain_metaaligner.gate import RewardGate
 from langchain_metaaligner.objectives import Objective, parse_objectives
 from langchain_metaaligner.templates import EditTemplate, template_for
 
@@ -48,6 +49,12 @@ class AlignerSettings(RunnableSerializable[Any, Any]):
 
     checks: tuple[Check, ...] = ()
     """Checks of your own: ``(draft, edit) -> reason`` for refusing the edit, or None."""
+
+    gate: InstanceOf[RewardGate] | None = None
+    """A reward model that must find the edit better than the draft."""
+
+    candidates: int = Field(default=1, ge=1)
+    """Edits that are sampled for each answer, of which the gate keeps the best."""
 
     streaming: Literal["checked", "live"] = "checked"
     """Whether streams give the checked text at the end, or tokens as they are made, unchecked."""
@@ -100,6 +107,25 @@ class AlignerSettings(RunnableSerializable[Any, Any]):
             from langchain_metaaligner.models.aligner import AlignerLLM
 
             self._own_llm = AlignerLLM(model=self.model, **self.model_kwargs)
+        self._check_gate()
+
+    def _check_gate(self) -> None:
+        if self.gate is not None and self.streaming == "live":
+            raise SettingError(
+                'A gate needs the whole edit: streaming="live" would have shown it. Use "checked".'
+            )
+        if self.candidates == 1:
+            return
+        if self.gate is None:
+            raise SettingError(
+                f"candidates={self.candidates} needs a gate that chooses: gate=RewardGate(…)."
+            )
+        generation = getattr(self.editor, "generation", None)
+        if isinstance(generation, dict) and not generation.get("do_sample"):
+            raise SettingError(
+                f"candidates={self.candidates} of a model that decodes greedily are all the same. "
+                'Let it sample: model_kwargs={"generation": {"do_sample": True}}.'
+            )
 
     @property
     def editor(self) -> Runnable[Any, Any]:

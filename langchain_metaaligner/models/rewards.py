@@ -250,7 +250,7 @@ class DPARewardModel:
 
     def _longest(self) -> int:
         positions = getattr(self._model.config, "max_position_embeddings", None)
-        return min(self._tokenizer.model_max_length, positions or LONGEST)
+        return int(min(self._tokenizer.model_max_length, positions or LONGEST))
 
     @staticmethod
     def helpsteer(scores: Sequence[float] | Mapping[str, float]) -> list[float]:

@@ -7,6 +7,7 @@ import typer
 from langchain_metaaligner.cli.evaluate.compare import compare
 from langchain_metaaligner.cli.evaluate.imhi import imhi
 from langchain_metaaligner.cli.evaluate.judging import judge, rate
+from langchain_metaaligner.cli.evaluate.reward import reward
 
 evaluate = typer.Typer(
     name="evaluate", help="Measure what edits gain and cost.", no_args_is_help=True
@@ -20,5 +21,6 @@ def _evaluate() -> None:
 
 evaluate.command()(judge)
 evaluate.command()(rate)
+evaluate.command()(reward)
 evaluate.command()(imhi)
 evaluate.command()(compare)

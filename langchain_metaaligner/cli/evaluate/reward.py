@@ -1,0 +1,87 @@
+"""``metaaligner evaluate reward``: reward models before and after."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from langchain_metaaligner.errors import SettingError
+
+if TYPE_CHECKING:
+    from langchain_metaaligner.gate import Scores
+
+
+def reward(
+    source: Annotated[
+        Path, typer.Argument(metavar="INPUT", help="A file as `metaaligner align-file` writes it.")
+    ],
+    output: Annotated[Path, typer.Option("--output", help="Folder for the result and its ledger.")],
+    rewards: Annotated[
+        list[str] | None,
+        typer.Option("--reward", help="OBJECTIVE=MODEL, a Hub id or a folder. Repeatable."),
+    ] = None,
+    dpa: Annotated[
+        str | None, typer.Option(help="The DPA reward model instead: a Hub id or a folder.")
+    ] = None,
+    weight: Annotated[
+        list[str] | None, typer.Option(help="OBJECTIVE=NUMBER, for one figure. Repeatable.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Rows, from the first on.")] = None,
+    device: Annotated[str | None, typer.Option(help="Where the models run.")] = None,
+) -> None:
+    """Rewards of drafts and edits; started again, a stopped run goes on."""
+    from langchain_metaaligner.evaluation.answers import read_answers
+    from langchain_metaaligner.evaluation.reward import score_answers
+
+    scorer, name = _scorer(rewards or [], dpa, device)
+    answers = read_answers(source, limit)
+    weights = {key: float(value) for key, value in map(_split, weight or ())}
+    with Progress(console=Console(stderr=True)) as bar:
+        task = bar.add_task("scoring", total=None)
+        result = score_answers(
+            answers,
+            scorer,
+            output,
+            scorer_name=name,
+            weights=weights,
+            progress=lambda pairs: bar.advance(task, pairs),
+        )
+    table = Table("objective", "before", "after", "change", "improved")
+    shown = dict(result.figures["rewards"])
+    if result.figures["weighted"]:
+        shown["weighted"] = result.figures["weighted"]
+    for objective, told in shown.items():
+        low, high = told["interval"]
+        change = f"{told['change']:+.3f} ({low:+.3f} to {high:+.3f})"
+        means = (f"{told['before']:.3f}", f"{told['after']:.3f}")
+        table.add_row(objective, *means, change, f"{told['improved']:.0%}")
+    console = Console(stderr=True)
+    console.print(table)
+    if result.figures["absent"]:
+        console.print(f"{result.figures['absent']:,} rows have no draft or no edit.")
+    Console().print(str(output), soft_wrap=True)
+
+
+def _split(option: str) -> tuple[str, str]:
+    key, equals, value = option.partition("=")
+    if not equals:
+        raise SettingError(f"{option!r} was given. Give OBJECTIVE=VALUE.")
+    return key, value
+
+
+def _scorer(rewards: list[str], dpa: str | None, device: str | None) -> tuple[Scores, str]:
+    from langchain_metaaligner.models.objective_rewards import reward_model
+    from langchain_metaaligner.models.rewards import DPARewardModel, ObjectiveScorer
+
+    if (dpa is None) == (not rewards):
+        raise SettingError("Give --reward OBJECTIVE=MODEL, once or more, or --dpa MODEL.")
+    if dpa is not None:
+        return DPARewardModel.from_pretrained(dpa, device=device), dpa
+    named = dict(map(_split, rewards))
+    models = {objective: reward_model(model, device) for objective, model in named.items()}
+    return ObjectiveScorer(models), ", ".join(rewards)
