@@ -1,15 +1,16 @@
 """Reward models before and after: what edits gain, objective by objective.
 
-``figures`` of the result: ``{"rewards": {OBJECTIVE: {"before": mean, "after": mean, "golden": mean or
-None, "change": mean, "interval": [low, high], "improved": share, "rows": n}}, "weighted": the same
-of the weighted sum or None, "absent": n, "rows": n}``. Rows: ``row, query, origin, aligned, before,
-after, golden``, the last three being scores by objective or null.
+``figures`` of the result: ``{"rewards": {OBJECTIVE: {"before": mean, "after": mean, "golden": mean
+or None, "change": mean, "interval": [low, high], "improved": share, "rows": n}}, "weighted": the
+same of the weighted sum or None, "absent": n, "rows": n}``. Rows: ``row, query, origin, aligned,
+before, after, golden``, the last three being scores by objective or null.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -54,7 +55,7 @@ def score_answers(
     both = [row for row in rows if row["before"] is not None and row["after"] is not None]
     names = list(both[0]["before"]) if both else []
     figures = {
-        "rewards": {name: _change(both, lambda scored, name=name: scored[name]) for name in names},
+        "rewards": {name: _change(both, itemgetter(name)) for name in names},
         "weighted": _change(both, gate.weighed) if gate and both else None,
         "absent": len(rows) - len(both),
         "rows": len(rows),

@@ -41,7 +41,7 @@ def test_changes_are_told(answers, tmp_path):
     again = score_answers(answers, Words(), tmp_path / "run", **run)
     assert Words.calls == before
     assert again.figures == result.figures
-    assert [row["after"] for row in again.rows()][0] is None
+    assert next(again.rows())["after"] is None
 
 
 def test_a_weight_for_nothing_is_told(answers, tmp_path):
