@@ -11,6 +11,7 @@ from langchain_metaaligner.cli.align_file import align_file
 from langchain_metaaligner.cli.data import data
 from langchain_metaaligner.cli.demo import demo
 from langchain_metaaligner.cli.evaluate import evaluate
+from langchain_metaaligner.cli.generate import generate
 from langchain_metaaligner.cli.objectives import objectives
 from langchain_metaaligner.cli.train import train
 from langchain_metaaligner.errors import MetaAlignerError
@@ -28,6 +29,7 @@ app.command()(objectives)
 app.command()(align)
 app.command("align-file")(align_file)
 app.command()(train)
+app.command()(generate)
 app.add_typer(data)
 app.add_typer(evaluate)
 
