@@ -7,6 +7,7 @@ import typer
 from langchain_metaaligner.cli.evaluate.compare import compare
 from langchain_metaaligner.cli.evaluate.imhi import imhi
 from langchain_metaaligner.cli.evaluate.judging import judge, rate
+from langchain_metaaligner.cli.evaluate.report import report
 from langchain_metaaligner.cli.evaluate.reward import reward
 
 evaluate = typer.Typer(
@@ -24,3 +25,4 @@ evaluate.command()(rate)
 evaluate.command()(reward)
 evaluate.command()(imhi)
 evaluate.command()(compare)
+evaluate.command()(report)

@@ -1,0 +1,70 @@
+"""Plots of the report, as SVG text that is the same for the same figures."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+BLUE, ORANGE, GREY, GREEN = "#3b6fb6", "#c8702a", "#7f8790", "#3f8f5b"
+
+
+def forest(rows: Sequence[tuple[str, float, float, float]], middle: float, label: str) -> str:
+    """Shares or changes with their intervals, one a line, beside a line at ``middle``.
+
+    Args:
+        rows: (label, value, low, high).
+        middle: where nothing is gained.
+        label: of the axis.
+    """
+    figure = Figure(figsize=(6.4, 0.9 + 0.36 * len(rows)))
+    axes = figure.subplots()
+    for place, (_, value, low, high) in enumerate(rows):
+        colour = BLUE if low > middle else ORANGE if high < middle else GREY
+        axes.plot([low, high], [place, place], color=colour, linewidth=2.5)
+        axes.plot([value], [place], "o", color=colour, markersize=7)
+    axes.axvline(middle, color=GREY, linewidth=1, linestyle="--")
+    axes.set_yticks(range(len(rows)), [name for name, *_ in rows])
+    axes.invert_yaxis()
+    axes.set_xlabel(label)
+    if middle == 0.5:
+        axes.set_xlim(-0.02, 1.02)
+    return _svg(figure)
+
+
+def histograms(ratings: Mapping[str, Mapping[str, Any]]) -> str:
+    """Distributions of ratings, one panel an objective, drafts behind edits."""
+    figure = Figure(figsize=(6.4, 0.5 + 1.5 * len(ratings)))
+    panels = figure.subplots(len(ratings), 1, sharex=True, squeeze=False)[:, 0]
+    for panel, (objective, by) in zip(panels, ratings.items(), strict=True):
+        for column, colour, offset, name in (
+            ("origin_responses", ORANGE, -0.2, "draft"),
+            ("aligned_responses", BLUE, 0.2, "edit"),
+        ):
+            if column in by:
+                places = [score + offset for score in range(11)]
+                panel.bar(places, by[column]["histogram"], 0.38, color=colour, label=name)
+        panel.set_title(objective, loc="left", fontsize=10)
+        panel.set_ylabel("answers")
+    panels[-1].set_xticks(range(11))
+    panels[-1].set_xlabel("rating")
+    panels[0].legend(frameon=False, fontsize=9)
+    return _svg(figure)
+
+
+def _svg(figure: Figure) -> str:
+    for axes in figure.axes:
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.tight_layout()
+    out = io.StringIO()
+    with mpl.rc_context({"svg.hashsalt": "metaaligner", "svg.fonttype": "none"}):
+        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
+    text = out.getvalue()[out.getvalue().index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S)
+    # The page decides on size and on the colour of the text.
+    text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", re.sub(r' height="[^"]*pt"', "", text))
+    return text.replace("#000000", "currentColor").replace("fill: #ffffff", "fill: none")
