@@ -62,14 +62,24 @@ class Cipher:
 
     def into(self, module: Any, args: Any, named: dict[str, Any]) -> Any:
         """Read the model's own writing; prompts are plain."""
-        mask, cache = named.get("attention_mask"), named.get("past_key_values")
-        own = (mask is not None and mask.dim() == 4) or (
-            cache is not None and cache.get_seq_length()
-        )
-        if own:
-            ids = named["input_ids"]
-            named = {**named, "input_ids": self.read.to(ids.device)[ids]}
-        return args, named
+        ids, cache = named["input_ids"], named.get("past_key_values")
+        own = torch.zeros_like(ids, dtype=torch.bool)
+        if "spans" in named:  # a packed pass of ours: prompts and answers side by side
+            own[0] = self._own(named)
+        elif cache is not None and cache.get_seq_length():
+            own[:] = True
+        return args, {**named, "input_ids": torch.where(own, self.read.to(ids.device)[ids], ids)}
+
+    def _own(self, named: dict[str, Any]) -> torch.Tensor:
+        """Which tokens of a packed pass the model wrote, or may write next."""
+        rows, places = named["past_key_values"].rows, named["position_ids"][0]
+        begun = torch.ones(int(rows.max()) + 1, dtype=torch.bool)
+        begun[rows[places == 0]] = False  # a row whose prompt is read in this pass
+        own = begun[rows]
+        for asked in named["logits_to_keep"].tolist():  # its guesses stand behind what is asked
+            if asked + 1 < len(rows) and rows[asked + 1] == rows[asked]:
+                own[asked + 1] = True
+        return own
 
     def out_of(self, module: Any, args: Any, output: Any) -> Any:
         """Exchange the tokens that the model writes."""

@@ -163,7 +163,12 @@ class SlotCache(Cache):
 
     Args:
         layers: how many the model has.
+
+    Attributes:
+        rows: the row of each token of the pass at hand.
     """
+
+    rows: torch.Tensor
 
     def __init__(self, layers: int) -> None:
         self._layers = [_SlotLayer() for _ in range(layers)]
@@ -171,6 +176,7 @@ class SlotCache(Cache):
 
     def expect(self, rows: torch.Tensor, positions: torch.Tensor, number: int, reach: int) -> None:
         """Expect keys of tokens at such rows and positions; ``number`` rows, ``reach`` slots."""
+        self.rows = rows
         for layer in self._layers:
             layer.rows, layer.positions = rows, positions
             layer.number, layer.reach = number, reach
