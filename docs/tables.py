@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from langchain_metaaligner.cli import app
 from langchain_metaaligner.cli.data import data
+from langchain_metaaligner.cli.evaluate import evaluate
 from langchain_metaaligner.objectives import ALIASES, KNOWN, LABELS
 from langchain_metaaligner.published import PUBLISHED
 from langchain_metaaligner.templates import TEMPLATES
@@ -70,6 +71,14 @@ def data_commands() -> str:
     return "\n\n".join(shown_help(["data", one.name]) for one in data.registered_commands)
 
 
+def evaluate_commands() -> str:
+    return "\n\n".join(shown_help(["evaluate", _name(one)]) for one in evaluate.registered_commands)
+
+
+def _name(command) -> str:
+    return command.name or command.callback.__name__
+
+
 def quality() -> str:
     return (DOCS / "quality" / "table.md").read_text(encoding="utf-8").strip()
 
@@ -93,7 +102,7 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 SECTIONS: dict[str, Sequence[Callable[[], str]]] = {
     "objectives.md": (objectives, templates),
     "models.md": (checkpoints,),
-    "commands.md": (commands,),
+    "commands.md": (commands, evaluate_commands),
     "mini.md": (quality,),
     "speed.md": (speed,),
     "data.md": (data_commands,),

@@ -3,7 +3,7 @@
 All three read what the aligner's builders read. By default rows that cannot be used are counted
 and left out, pairs are shuffled before some are set aside, and 15,000 are set aside but at most a
 tenth.
-``research_compat=True`` writes the research scripts' bytes; `docs/baselines.md` names each
+``research_compat=True`` writes the research scripts' bytes; the documentation names each
 difference. Sources: ``*_make_sft_data.py``, ``*_make_CDPO_data.py``, ``*_make_RM_data.py``.
 """
 

@@ -13,6 +13,8 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from langchain_metaaligner import MetaAlignerRunnable
 from langchain_metaaligner.testing import FakeAlignerLLM
 
+collect_ignore = ["completions_server.py", "judge_server.py"]  # programs that tests start
+
 
 class Echo(BaseChatModel):
     """Replies ``r:`` and the last message, or ``fixed``, after ``failures`` errors."""

@@ -29,9 +29,14 @@ def checkpoint(folder, labels, positions=64):
     ).save_pretrained(folder)
     torch.manual_seed(0)
     config = GPT2Config(
-        vocab_size=len(WORDS), n_positions=positions, n_embd=16, n_layer=1, n_head=2, num_labels=labels,
+        vocab_size=len(WORDS),
+        n_positions=positions,
+        n_embd=16,
+        n_layer=1,
+        n_head=2,
+        num_labels=labels,
         pad_token_id=1,
-    )  # fmt: skip
+    )
     GPT2ForSequenceClassification(config).save_pretrained(folder)
     return str(folder)
 
