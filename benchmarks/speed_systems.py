@@ -18,8 +18,8 @@ from langchain_metaaligner.models.generation import Answer, Decoding
 from langchain_metaaligner.models.microbatch import complete
 
 Outputs = list[list[int]]
-System = Callable[[Checkpoint, Sequence[str]], Outputs]
-MOST = 400  # new tokens
+System = Callable[[Checkpoint, Sequence[str], int], Outputs]
+"""Takes a model, prompts, and how many new tokens an answer may have."""
 
 
 @dataclass
@@ -109,7 +109,7 @@ def watched(checkpoint: Checkpoint, cipher: Cipher | None = None) -> Iterator[Wo
 
 
 @torch.inference_mode()
-def _generate(checkpoint: Checkpoint, prompts: Sequence[str], **options: Any) -> Outputs:
+def _generate(checkpoint: Checkpoint, prompts: Sequence[str], most: int, **options: Any) -> Outputs:
     rows = checkpoint.encode(prompts)
     width, pad, device = max(map(len, rows)), checkpoint.pad_id, checkpoint.model.device
     output = checkpoint.model.generate(
@@ -117,7 +117,7 @@ def _generate(checkpoint: Checkpoint, prompts: Sequence[str], **options: Any) ->
         attention_mask=torch.tensor(
             [[0] * (width - len(row)) + [1] * len(row) for row in rows], device=device
         ),
-        generation_config=GenerationConfig(do_sample=False, max_new_tokens=MOST, **options),
+        generation_config=GenerationConfig(do_sample=False, max_new_tokens=most, **options),
     )
     return [_ended(checkpoint, row) for row in output[:, width:].tolist()]
 
@@ -127,36 +127,36 @@ def _ended(checkpoint: Checkpoint, row: Sequence[int]) -> list[int]:
     return list(row[:end])
 
 
-def research(checkpoint: Checkpoint, prompts: Sequence[str], size: int = 8) -> Outputs:
+def research(checkpoint: Checkpoint, prompts: Sequence[str], most: int, size: int = 8) -> Outputs:
     """As the research script: batches in file order, padded, run until their last row ends."""
     outputs: Outputs = []
     for at in range(0, len(prompts), size):
-        outputs += _generate(checkpoint, prompts[at : at + size])
+        outputs += _generate(checkpoint, prompts[at : at + size], most)
     return outputs
 
 
-def sorted_batches(checkpoint: Checkpoint, prompts: Sequence[str]) -> Outputs:
+def sorted_batches(checkpoint: Checkpoint, prompts: Sequence[str], most: int) -> Outputs:
     """As `research`, with prompts of like length together."""
     order = sorted(range(len(prompts)), key=lambda at: len(prompts[at]))
-    made = research(checkpoint, [prompts[at] for at in order])
+    made = research(checkpoint, [prompts[at] for at in order], most)
     return [row for _, row in sorted(zip(order, made, strict=True))]
 
 
-def one_by_one(checkpoint: Checkpoint, prompts: Sequence[str]) -> Outputs:
+def one_by_one(checkpoint: Checkpoint, prompts: Sequence[str], most: int) -> Outputs:
     """``generate``, a row at a time."""
-    return research(checkpoint, prompts, 1)
+    return research(checkpoint, prompts, most, 1)
 
 
-def prompt_lookup(checkpoint: Checkpoint, prompts: Sequence[str]) -> Outputs:
+def prompt_lookup(checkpoint: Checkpoint, prompts: Sequence[str], most: int) -> Outputs:
     """Transformers' own prompt lookup, which takes a row at a time."""
     return [
         row
         for prompt in prompts
-        for row in _generate(checkpoint, [prompt], prompt_lookup_num_tokens=10)
+        for row in _generate(checkpoint, [prompt], most, prompt_lookup_num_tokens=10)
     ]
 
 
-def continuous(checkpoint: Checkpoint, prompts: Sequence[str]) -> Outputs:
+def continuous(checkpoint: Checkpoint, prompts: Sequence[str], most: int) -> Outputs:
     """Transformers' continuous batching."""
     from transformers.generation.configuration_utils import ContinuousBatchingConfig
 
@@ -164,7 +164,7 @@ def continuous(checkpoint: Checkpoint, prompts: Sequence[str]) -> Outputs:
     attention = model.config._attn_implementation
     config = GenerationConfig(
         do_sample=False,
-        max_new_tokens=MOST,
+        max_new_tokens=most,
         pad_token_id=checkpoint.pad_id,
         eos_token_id=sorted(checkpoint.eos_ids),
     )
@@ -184,9 +184,9 @@ def continuous(checkpoint: Checkpoint, prompts: Sequence[str]) -> Outputs:
     return [_ended(checkpoint, result.generated_tokens) for result in results]
 
 
-def ours(checkpoint: Checkpoint, prompts: Sequence[str], size: int = 8) -> Outputs:
+def ours(checkpoint: Checkpoint, prompts: Sequence[str], most: int, size: int = 8) -> Outputs:
     """This package: lookup decoding, rows that come and go."""
-    decoding = Decoding(max_new_tokens=MOST, batch_size=size)
+    decoding = Decoding(max_new_tokens=most, batch_size=size)
     answers: list[Answer] = []
 
     class Kept(Answer):
@@ -199,19 +199,24 @@ def ours(checkpoint: Checkpoint, prompts: Sequence[str], size: int = 8) -> Outpu
     return [answer.ids for answer in answers]
 
 
-def ours_alone(checkpoint: Checkpoint, prompts: Sequence[str]) -> Outputs:
+def ours_wide(checkpoint: Checkpoint, prompts: Sequence[str], most: int) -> Outputs:
+    """The same with ``batch_size=32``: without padding, more rows cost little."""
+    return ours(checkpoint, prompts, most, 32)
+
+
+def ours_alone(checkpoint: Checkpoint, prompts: Sequence[str], most: int) -> Outputs:
     """The same, a row at a time."""
-    return [row for prompt in prompts for row in ours(checkpoint, [prompt], 1)]
+    return [row for prompt in prompts for row in ours(checkpoint, [prompt], most, 1)]
 
 
-def ours_without_guesses(checkpoint: Checkpoint, prompts: Sequence[str]) -> Outputs:
+def ours_without_guesses(checkpoint: Checkpoint, prompts: Sequence[str], most: int) -> Outputs:
     """The same loop, token after token."""
     with patch.object(drafting.Track, "reaches", lambda self, most: []):
-        return ours(checkpoint, prompts)
+        return ours(checkpoint, prompts, most)
 
 
 @torch.inference_mode()
-def prefill(checkpoint: Checkpoint, prompts: Sequence[str], size: int = 8) -> Outputs:
+def prefill(checkpoint: Checkpoint, prompts: Sequence[str], most: int, size: int = 8) -> Outputs:
     """The floor: every prompt is read, sorted into batches, and nothing is written."""
     rows = sorted(checkpoint.encode(prompts), key=len)
     pad, device = checkpoint.pad_id, checkpoint.model.device
@@ -228,6 +233,7 @@ BATCHED: dict[str, System] = {
     "transformers, sorted": sorted_batches,
     "transformers, continuous batching": continuous,
     "ours": ours,
+    "ours, 32 rows": ours_wide,
     "ours, without guesses": ours_without_guesses,
     "prefill alone (floor)": prefill,
 }

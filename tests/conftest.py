@@ -67,3 +67,37 @@ def texts(request):
 def pytest_generate_tests(metafunc):
     if "hostile" in metafunc.fixturenames:
         metafunc.parametrize("hostile", HOSTILE, ids=range(len(HOSTILE)))
+
+
+@pytest.fixture(scope="session")
+def checkpoint():
+    """Makes the folder of a tiny sequence classifier: ``checkpoint(folder, labels, positions)``."""
+    return _classifier
+
+
+def _classifier(folder, labels, positions=64):
+    import torch
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import GPT2Config, GPT2ForSequenceClassification, PreTrainedTokenizerFast
+
+    words = ["<unk>", "</s>", "Human", ":", "Hi", "Yes", "No", "Assistant", "thanks", "."]
+    tokenizer = Tokenizer(models.WordLevel({w: i for i, w in enumerate(words)}, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        unk_token="<unk>",
+        pad_token="</s>",
+        model_max_length=positions // 2,
+    ).save_pretrained(folder)
+    torch.manual_seed(0)
+    config = GPT2Config(
+        vocab_size=len(words),
+        n_positions=positions,
+        n_embd=16,
+        n_layer=1,
+        n_head=2,
+        num_labels=labels,
+        pad_token_id=1,
+    )
+    GPT2ForSequenceClassification(config).save_pretrained(folder)
+    return str(folder)

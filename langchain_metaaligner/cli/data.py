@@ -223,39 +223,6 @@ def synthetic(
     show(report, output)
 
 
-@data.command("score")
-def score(
-    source: Annotated[Path, typer.Option("--input", help="HH-RLHF dialogues, a pair a line.")],
-    output: Annotated[Path, typer.Option("--output", help="The scored CSV.")],
-    harmless: Annotated[str, typer.Option(help="Reward model.")] = "",
-    helpful: Annotated[str, typer.Option(help="Reward model.")] = "",
-    humor: Annotated[str, typer.Option(help="Reward model.")] = "",
-    device: Annotated[str | None, typer.Option(help="cuda, mps or cpu.")] = None,
-    research_compat: Compat = False,
-    strict: Strict = False,
-) -> None:
-    """HH-RLHF: score dialogues by three reward models, by default those of the research."""
-    from langchain_metaaligner.data.rewards import score_dialogues
-    from langchain_metaaligner.models.rewards import PUBLISHED, SequenceReward
-
-    given = {"harmless": harmless, "helpful": helpful, "humor": humor}
-    rewards = {
-        name: SequenceReward(given[name] or published, device=device)
-        for name, published in PUBLISHED.items()
-    }
-    problems = score_dialogues(
-        source,
-        output,
-        rewards,
-        limits=[reward.limit for reward in rewards.values()],
-        research_compat=research_compat,
-        on_problem=policy(strict),
-        progress=counted,
-    )
-    sys.stdout.write(f"{output}\n")
-    show_problems(problems, Console(stderr=True))
-
-
 def policy(strict: bool) -> OnProblem:
     """What to do about a problem."""
     return "raise" if strict else "skip"

@@ -25,12 +25,15 @@ from langchain_metaaligner.data.problems import OnProblem, Problems
 from langchain_metaaligner.data.report import Progress
 from langchain_metaaligner.data.tables import write_csv
 from langchain_metaaligner.errors import DataError, nearest
+from langchain_metaaligner.ledger import Ledger
 from langchain_metaaligner.templates import ASSISTANT_MARK, HUMAN_MARK
 
 #: Scores (prompt, response) pairs.
 RewardModel = Callable[[Sequence[tuple[str, str]]], Sequence[float]]
 #: Counts the tokens of a dialogue, and how many its reward model takes at most.
 TokenLimit = tuple[Callable[[str], int], int]
+#: By objective, the scores of the chosen and of the rejected answer.
+PairScores = Mapping[str, Sequence[float]]
 
 SHORTEST = 8
 
@@ -117,6 +120,7 @@ def score_dialogues(
     rewards: Mapping[str, RewardModel],
     *,
     limits: Sequence[TokenLimit] = (),
+    ledger: Ledger | None = None,
     batch_size: int = 64,
     research_compat: bool = False,
     on_problem: OnProblem = "skip",
@@ -132,6 +136,7 @@ def score_dialogues(
         output: the CSV file, such as ``train.csv``.
         rewards: a reward model for each of harmless, helpful and humor.
         limits: see `read_dialogues`.
+        ledger: keeps the scores as they are made, so that a stopped run goes on.
         batch_size: dialogues scored in one call, each with its two answers.
         research_compat: write what ``prepare_dataset_with_rewards.py`` writes, byte for byte, and
             no statistics, on which it fails.
@@ -159,13 +164,10 @@ def score_dialogues(
         pairs = progress(read_dialogues(path, problems, limits, research_compat))
         for batch in _batches(pairs, batch_size):
             texts.writelines(json.dumps(pair) + "\n" for pair in batch)
-            for name, (chosen, rejected) in scores.items():
-                asked = [(p.prompt, p.chosen) for p in batch] + [
-                    (p.prompt, p.rejected) for p in batch
-                ]
-                found = _scored(rewards[name], asked, name)
-                chosen.extend(found[: len(batch)])
-                rejected.extend(found[len(batch) :])
+            for found in _known_or_scored(rewards, batch, ledger):
+                for name, (chosen, rejected) in scores.items():
+                    chosen.append(found[name][0])
+                    rejected.append(found[name][1])
         problems.flush()
         if not scores[OBJECTIVES[0]][0]:
             raise DataError(
@@ -201,6 +203,32 @@ def _columns(
     if output is not None:
         np.save(output.with_name(f"all_reward_stat_{output.stem}.npy"), np.array(statistics))
     return zip(*columns, strict=True)
+
+
+def _known_or_scored(
+    rewards: Mapping[str, RewardModel], batch: Sequence[DialoguePair], ledger: Ledger | None
+) -> Iterable[PairScores]:
+    if ledger is None:
+        return _pair_scores(rewards, batch)
+    keys = [ledger.key(*pair) for pair in batch]
+    lines = {key: ledger.find(key) for key in keys}
+    missing = {key: pair for key, pair in zip(keys, batch, strict=True) if lines[key] is None}
+    made = dict(zip(missing, _pair_scores(rewards, [*missing.values()]), strict=True))
+    ledger.add_all((key, {"scores": scores}) for key, scores in made.items())
+    known = {key: line["scores"] for key, line in lines.items() if line is not None}
+    return [(known | made)[key] for key in keys]
+
+
+def _pair_scores(
+    rewards: Mapping[str, RewardModel], batch: Sequence[DialoguePair]
+) -> list[PairScores]:
+    if not batch:
+        return []
+    asked = [(pair.prompt, pair.chosen) for pair in batch]
+    asked += [(pair.prompt, pair.rejected) for pair in batch]
+    found = {name: _scored(reward, asked, name).tolist() for name, reward in rewards.items()}
+    half = len(batch)
+    return [{name: (s[at], s[half + at]) for name, s in found.items()} for at in range(half)]
 
 
 def _scored(

@@ -9,7 +9,7 @@ output, label, gold, out_of_domain`` and one field a metric.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean
@@ -23,12 +23,17 @@ from langchain_metaaligner.evaluation.correlation import ASPECTS, correlations, 
 from langchain_metaaligner.evaluation.imhi import (
     DEFAULTS,
     NOTICE,
+    golden_label,
     golden_rule_label,
+    predicted_label,
     rule_label,
 )
-from langchain_metaaligner.evaluation.imhi_metrics import LabelMetrics, rule_metrics
+from langchain_metaaligner.evaluation.imhi_metrics import classifier_metrics, rule_metrics
 from langchain_metaaligner.evaluation.results import Result, write_result
 from langchain_metaaligner.evaluation.text_metrics import TextMetric
+
+Classifiers = Callable[[str, Sequence[str]], list[str]]
+"""Takes the name of a data set and outputs, and gives the label of each."""
 
 OUTPUTS = ("aligned_responses", "generated_text", "origin_responses")
 
@@ -41,6 +46,7 @@ def evaluate_imhi(
     column: str | None = None,
     metrics: Mapping[str, TextMetric] | None = None,
     human: Path | None = None,
+    classifiers: Classifiers | None = None,
     research_compat: bool = False,
 ) -> Result:
     """Measure the outputs of a policy model, or of an aligner, on the IMHI test sets.
@@ -54,6 +60,8 @@ def evaluate_imhi(
         metrics: metrics of explanations by name.
         human: the folder ``DR_annotation``; each metric's correlation with the ratings is added,
             the golden text being that of the same post.
+        classifiers: what reads the labels off the outputs, such as `LabelClassifiers`; None for
+            rules.
         research_compat: as the research does; a data set on which its script fails has the error.
 
     Raises:
@@ -70,12 +78,13 @@ def evaluate_imhi(
             name: metric(goldens, [one or "" for one in outputs])
             for name, metric in metrics.items()
         }
-        figures[path.stem] = _figures(path.stem, goldens, outputs, scores, research_compat)
-        rows += _rows(path.stem, goldens, outputs, scores)
+        labels = classifiers and classifiers(path.stem, [one or "" for one in outputs])
+        figures[path.stem] = _figures(path.stem, goldens, outputs, labels, scores, research_compat)
+        rows += _rows(path.stem, goldens, outputs, labels, scores)
     agreement = {} if human is None else _agreement(human, metrics)
     settings = {
         "outputs": folder.name,
-        "labels": "rules",
+        "labels": "classifiers" if classifiers else "rules",
         "metrics": sorted(metrics),
         "research_compat": research_compat,
     }
@@ -112,11 +121,16 @@ def _figures(
     dataset: str,
     goldens: Sequence[str],
     outputs: Sequence[str | None],
+    labels: Sequence[str] | None,
     scores: Mapping[str, Sequence[float]],
     research_compat: bool,
 ) -> dict[str, Any]:
     try:
-        metrics: LabelMetrics = rule_metrics(dataset, goldens, outputs, research_compat)
+        metrics = (
+            rule_metrics(dataset, goldens, outputs, research_compat)
+            if labels is None
+            else classifier_metrics(dataset, goldens, labels)
+        )
     except (ValueError, AttributeError) as error:
         return {"error": f"{type(error).__name__}: {error}"}
     return {
@@ -136,16 +150,22 @@ def _rows(
     dataset: str,
     goldens: Sequence[str],
     outputs: Sequence[str | None],
+    labels: Sequence[str] | None,
     scores: Mapping[str, Sequence[float]],
 ) -> Iterator[dict[str, Any]]:
     for at, (golden, output) in enumerate(zip(goldens, outputs, strict=True)):
-        label, unknown = rule_label(dataset, output)
+        unknown: bool | None
+        if labels is None:
+            (label, unknown), gold = rule_label(dataset, output), golden_rule_label(dataset, golden)
+        else:
+            label, unknown = predicted_label(dataset, labels[at]), None
+            gold = golden_label(dataset, golden)
         yield {
             "dataset": dataset,
             "golden": golden,
             "output": output,
             "label": label,
-            "gold": golden_rule_label(dataset, golden),
+            "gold": gold,
             "out_of_domain": unknown,
             **{
                 name: None if math.isnan(values[at]) else values[at]

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from langchain_metaaligner.models.rewards import PUBLISHED, SequenceReward
+from collections.abc import Callable, Sequence
+
+from langchain_metaaligner.errors import SettingError, nearest
+from langchain_metaaligner.models.rewards import (
+    ATTRIBUTES,
+    PUBLISHED,
+    DPARewardModel,
+    SequenceReward,
+)
 from langchain_metaaligner.models.source import CheckpointSpec, read_metadata
 from langchain_metaaligner.objectives import known_objective
 
@@ -28,18 +36,36 @@ def trained_objective(source: str) -> str | None:
     return known.name if known else told
 
 
-def reward_model(source: str, device: str | None = None) -> SequenceReward:
+def reward_model(
+    source: str, device: str | None = None
+) -> Callable[[Sequence[tuple[str, str]]], list[float]]:
     """Load a reward model that is fed as it was trained.
 
     Args:
         source: a folder or Hub id. What its ``metaaligner.json`` says about its input counts more
-            than its name.
+            than its name. ``MODEL#ATTRIBUTE`` is one attribute of the DPA reward model.
         device: as of `SequenceReward`.
 
     Raises:
         CheckpointError: if there is no such model.
+        SettingError: if there is no such attribute.
     """
+    model, _, attribute = source.partition("#")
+    if attribute:
+        return _attribute_reward(model, attribute, device)
     told: dict[str, bool] = {}
     if source not in PUBLISHED.values():
         told = read_metadata(CheckpointSpec(model=source))
     return SequenceReward(source, device=device, response_only=told.get("response_only"))
+
+
+def _attribute_reward(
+    model: str, attribute: str, device: str | None
+) -> Callable[[Sequence[tuple[str, str]]], list[float]]:
+    if attribute not in ATTRIBUTES:
+        raise SettingError(
+            f"{attribute!r} is no attribute of the DPA reward model."
+            f"{nearest(attribute, ATTRIBUTES)} Allowed: {', '.join(ATTRIBUTES)}."
+        )
+    dpa = DPARewardModel.from_pretrained(model, device=device)
+    return lambda pairs: [scores[attribute] for scores in dpa.score_all(pairs)]

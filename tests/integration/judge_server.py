@@ -2,6 +2,7 @@
 
 It prefers the response with fewer insults, else none. Words in the query make it misbehave:
 "refuse" gets prose, "limit" is rate-limited at the first try, "broken" always fails.
+It also echoes prompts with log-probabilities: minus the length of each word.
 """
 
 import json
@@ -54,6 +55,24 @@ async def complete(request: Request):
     usage = {"prompt_tokens": 50, "completion_tokens": 1, "total_tokens": 51}
     return {"id": "x", "object": "chat.completion", "created": 0, "model": "judge",
             "choices": [choice], "usage": usage}  # fmt: skip
+
+
+@app.post("/v1/completions")
+async def echo(request: Request):
+    body = await request.json()
+    asked, choices = body["prompt"], []
+    for at, prompt in enumerate([asked] if isinstance(asked, str) else asked):
+        found = list(re.finditer(r"\s*\S+", prompt + " more"))
+        logprobs = {
+            "tokens": [one[0] for one in found],
+            "text_offset": [one.start() for one in found],
+            "token_logprobs": [None] + [-float(len(one[0].strip())) for one in found[1:]],
+        }
+        choices.append({"index": at, "text": prompt + " more", "finish_reason": "length"})
+        if body.get("echo"):
+            choices[-1]["logprobs"] = logprobs
+    usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
+    return {"id": "1", "object": "text_completion", "choices": choices, "usage": usage}
 
 
 uvicorn.run(app, host="127.0.0.1", port=port, log_level="error")

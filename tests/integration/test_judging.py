@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from langchain_metaaligner.evaluation.gpt_score import echoed_log_probs, gpt_score
 from langchain_metaaligner.evaluation.results import read_result
 
 SCRIPT = Path(__file__).parent / "judge_server.py"
@@ -136,3 +137,11 @@ def test_mistakes_are_one_sentence(server, source, tmp_path):
     assert told.returncode == 1
     assert "It has: question, answer" in told.stderr
     assert "Traceback" not in told.stderr
+
+
+def test_gpt_score_by_a_server_that_echoes(server, tmp_path, monkeypatch):
+    url, _ = server
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    score = gpt_score(echoed_log_probs("judge", url))
+    (found,) = score(["A golden answer."], [" It is short"])
+    assert found == pytest.approx(-(2 + 2 + 5) / 3)

@@ -15,7 +15,7 @@ from langchain_metaaligner.errors import SettingError, nearest
 if TYPE_CHECKING:
     from langchain_metaaligner.evaluation.text_metrics import TextMetric
 
-METRICS = ("bleu", "rouge1", "rouge2", "rougeL", "bert-score", "bart-score")
+METRICS = ("bleu", "rouge1", "rouge2", "rougeL", "bert-score", "bart-score", "gpt-score")
 
 
 def imhi(
@@ -40,8 +40,19 @@ def imhi(
         str, typer.Option(help="Model of BARTScore: a Hub id or a folder.")
     ] = "facebook/bart-large-cnn",
     bart_weights: Annotated[Path | None, typer.Option(help="The released bart_score.pth.")] = None,
+    gpt_model: Annotated[
+        str | None, typer.Option(help="Causal model of GPT-score: a Hub id or a folder.")
+    ] = None,
+    gpt_server: Annotated[
+        str | None,
+        typer.Option(help="Instead an OpenAI-compatible server of --gpt-model that echoes."),
+    ] = None,
     human: Annotated[
         Path | None, typer.Option(help="DR_annotation: correlation of each metric with people.")
+    ] = None,
+    classifiers: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the MentalBERT label classifiers; else rules read labels."),
     ] = None,
     device: Annotated[str | None, typer.Option(help="Where models run.")] = None,
     research_compat: Annotated[
@@ -52,6 +63,7 @@ def imhi(
     from langchain_metaaligner.evaluation import text_metrics
     from langchain_metaaligner.evaluation.imhi import NOTICE
     from langchain_metaaligner.evaluation.imhi_run import evaluate_imhi
+    from langchain_metaaligner.evaluation.label_classifiers import LabelClassifiers
 
     chosen: dict[str, TextMetric] = {}
     for name in metric or ():
@@ -66,6 +78,8 @@ def imhi(
             chosen[name] = text_metrics.bert_score(bert_model, bert_layer, device)
         elif name == "bart-score":
             chosen[name] = text_metrics.BartScore(bart_model, bart_weights, device)
+        elif name == "gpt-score":
+            chosen[name] = _gpt_score(gpt_model, gpt_server, device)
         else:
             chosen[name] = text_metrics.rouge(name)
     result = evaluate_imhi(
@@ -75,6 +89,7 @@ def imhi(
         column=column,
         metrics=chosen,
         human=human,
+        classifiers=LabelClassifiers(classifiers, device) if classifiers else None,
         research_compat=research_compat,
     )
     table = Table("data set", "rows", "accuracy", "weighted F1", "out of domain", "empty", *chosen)
@@ -84,8 +99,19 @@ def imhi(
             continue
         means = ["" if one is None else f"{one:.3f}" for one in told["metrics"].values()]
         numbers = (f"{told['rows']:,}", f"{told['accuracy']:.2f}", f"{told['weighted_f1']:.2f}")
-        table.add_row(name, *numbers, str(told["out_of_domain"]), str(told["empty"]), *means)
+        unknown = "" if told["out_of_domain"] is None else str(told["out_of_domain"])
+        table.add_row(name, *numbers, unknown, str(told["empty"]), *means)
         sys.stdout.write(f"{told['line']}\n")
     console = Console(stderr=True)
     console.print(table)
     console.print(NOTICE)
+
+
+def _gpt_score(model: str | None, server: str | None, device: str | None) -> TextMetric:
+    from langchain_metaaligner.evaluation import gpt_score
+
+    if model is None:
+        raise SettingError("--metric gpt-score needs --gpt-model, a causal language model.")
+    if server is None:
+        return gpt_score.gpt_score(gpt_score.checkpoint_log_probs(model, device))
+    return gpt_score.gpt_score(gpt_score.echoed_log_probs(model, server))

@@ -1,9 +1,6 @@
 """Sequence classifiers as reward models, on tiny checkpoints."""
 
 import pytest
-import torch
-from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import GPT2Config, GPT2ForSequenceClassification, PreTrainedTokenizerFast
 
 from langchain_metaaligner.errors import CheckpointError, SettingError
 from langchain_metaaligner.models.rewards import (
@@ -15,36 +12,10 @@ from langchain_metaaligner.models.rewards import (
     research_score,
 )
 
-WORDS = ["<unk>", "</s>", "Human", ":", "Hi", "Yes", "No", "Assistant", "thanks", "."]
-
-
-def checkpoint(folder, labels, positions=64):
-    tokenizer = Tokenizer(models.WordLevel({w: i for i, w in enumerate(WORDS)}, unk_token="<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        unk_token="<unk>",
-        pad_token="</s>",
-        model_max_length=positions // 2,
-    ).save_pretrained(folder)
-    torch.manual_seed(0)
-    config = GPT2Config(
-        vocab_size=len(WORDS),
-        n_positions=positions,
-        n_embd=16,
-        n_layer=1,
-        n_head=2,
-        num_labels=labels,
-        pad_token_id=1,
-    )
-    GPT2ForSequenceClassification(config).save_pretrained(folder)
-    return str(folder)
-
-
 PAIRS = [("Human: Hi Assistant:", "Yes"), ("Human: Hi Assistant:", "No thanks.")]
 
 
-def test_one_logit_of_prompt_and_response(tmp_path):
+def test_one_logit_of_prompt_and_response(tmp_path, checkpoint):
     reward = SequenceReward(checkpoint(tmp_path / "harmless", 1), device="cpu")
     both = reward(PAIRS)
     assert len(set(both)) == 2
@@ -54,7 +25,7 @@ def test_one_logit_of_prompt_and_response(tmp_path):
     assert (count("Hi Yes No"), most) == (3, 32)
 
 
-def test_a_humor_model_reads_the_response_alone(tmp_path):
+def test_a_humor_model_reads_the_response_alone(tmp_path, checkpoint):
     reward = SequenceReward(checkpoint(tmp_path / "humor", 2), device="cpu")
     first = reward(PAIRS)
     assert reward([("Human: thanks", response) for _, response in PAIRS]) == first
@@ -67,7 +38,7 @@ def test_a_model_that_is_not_there(tmp_path):
         SequenceReward(str(tmp_path / "none"))
 
 
-def test_a_model_with_other_outputs(tmp_path):
+def test_a_model_with_other_outputs(tmp_path, checkpoint):
     with pytest.raises(CheckpointError, match="Give the Hub id or the folder"):
         SequenceReward(checkpoint(tmp_path / "harmless", 2), device="cpu")
 
@@ -80,7 +51,7 @@ def test_the_research_s_rounding(golden):
         assert [made] == pytest.approx(expected)
 
 
-def test_the_research_s_inputs(golden, tmp_path, monkeypatch):
+def test_the_research_s_inputs(golden, tmp_path, checkpoint, monkeypatch):
     """What each tokenizer is given, and which logit counts."""
     case = next(one for one in golden("reward_inputs") if len(one["input"].get("paths", ())) == 3)
     asked, expected = case["input"], case["expected"]
@@ -107,7 +78,7 @@ def test_the_research_s_inputs(golden, tmp_path, monkeypatch):
 
 class TestDPA:
     @pytest.fixture
-    def folder(self, tmp_path):
+    def folder(self, tmp_path, checkpoint):
         return checkpoint(tmp_path / "dpa", 10, 256)
 
     def test_the_card(self, golden):
@@ -135,7 +106,7 @@ class TestDPA:
         with pytest.raises(CheckpointError, match="model card's sample differ"):
             model.verify()
 
-    def test_another_number_of_outputs_is_an_error(self, tmp_path):
+    def test_another_number_of_outputs_is_an_error(self, tmp_path, checkpoint):
         with pytest.raises(CheckpointError, match="has 3 outputs; the DPA reward model has 10"):
             DPARewardModel.from_pretrained(checkpoint(tmp_path / "three", 3))
 

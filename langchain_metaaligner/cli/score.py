@@ -1,0 +1,60 @@
+"""``metaaligner data score``: HH-RLHF dialogues into the scored CSV."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from langchain_metaaligner.cli.data import Compat, Strict, counted, policy, show_problems
+
+
+def score(
+    source: Annotated[Path, typer.Option("--input", help="HH-RLHF dialogues, a pair a line.")],
+    output: Annotated[Path, typer.Option("--output", help="The scored CSV.")],
+    harmless: Annotated[str, typer.Option(help="Reward model, or DPA_MODEL#ATTRIBUTE.")] = "",
+    helpful: Annotated[str, typer.Option(help="Reward model, or DPA_MODEL#ATTRIBUTE.")] = "",
+    humor: Annotated[str, typer.Option(help="Reward model, or DPA_MODEL#ATTRIBUTE.")] = "",
+    device: Annotated[str | None, typer.Option(help="cuda, mps or cpu.")] = None,
+    processes: Annotated[int, typer.Option(min=1, help="Copies of the reward models.")] = 1,
+    batch_size: Annotated[int, typer.Option(min=1, help="Pairs scored at a time.")] = 64,
+    research_compat: Compat = False,
+    strict: Strict = False,
+) -> None:
+    """HH-RLHF: score dialogues by three reward models, by default those of the research.
+
+    Started again, a stopped run goes on from OUTPUT.ledger.jsonl.
+    """
+    from langchain_metaaligner.data.rewards import score_dialogues
+    from langchain_metaaligner.ledger import Ledger
+    from langchain_metaaligner.models.objective_rewards import reward_model
+    from langchain_metaaligner.models.reward_processes import reward_processes, token_limit
+    from langchain_metaaligner.models.rewards import PUBLISHED
+
+    given = {"harmless": harmless, "helpful": helpful, "humor": humor}
+    models = {name: given[name] or published for name, published in PUBLISHED.items()}
+    limits = [token_limit(model) for model in models.values()]
+    with ExitStack() as stack:
+        ledger = stack.enter_context(Ledger(f"{output}.ledger.jsonl", {"rewards": models}))
+        rewards = (
+            {name: reward_model(model, device) for name, model in models.items()}
+            if processes == 1
+            else stack.enter_context(reward_processes(models, processes, device))
+        )
+        problems = score_dialogues(
+            source,
+            output,
+            rewards,
+            limits=limits,
+            ledger=ledger,
+            batch_size=batch_size,
+            research_compat=research_compat,
+            on_problem=policy(strict),
+            progress=counted,
+        )
+    sys.stdout.write(f"{output}\n")
+    show_problems(problems, Console(stderr=True))
