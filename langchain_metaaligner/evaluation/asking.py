@@ -9,12 +9,62 @@ from typing import Any
 
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import BaseMessage
+from pydantic import BaseModel
 from tenacity import Retrying, stop_after_attempt, wait_random_exponential
 
 from langchain_metaaligner.errors import MissingExtraError
 from langchain_metaaligner.ledger import Ledger
 
 CHARACTERS_A_TOKEN = 4  # a rule of thumb for estimates
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A chat model that judges, and how it is asked.
+
+    Attributes:
+        model: any chat model.
+        name: what the record calls it.
+        concurrency: calls at the same time.
+        tries: how often one call is made, at most.
+        structured: whether its reply is a structured output; by itself where the model's profile
+            says that it has it. Else the reply's text is read.
+    """
+
+    model: BaseChatModel
+    name: str
+    concurrency: int = 8
+    tries: int = 5
+    structured: bool | None = None
+
+    @property
+    def is_structured(self) -> bool:
+        """Whether its replies are structured outputs."""
+        if self.structured is not None:
+            return self.structured
+        return bool((self.model.profile or {}).get("structured_output"))
+
+    def caller(
+        self, schema: type[BaseModel] | None
+    ) -> Callable[[Sequence[BaseMessage]], tuple[BaseMessage, str]]:
+        """What makes one call and gives the message and the text that counts.
+
+        Args:
+            schema: of a structured output, with one field; None for plain text. A reply that does
+                not fit it counts as it stands.
+        """
+        if schema is None:
+            return lambda prompt: (message := self.model.invoke(list(prompt)), message.text)
+        model = self.model.with_structured_output(schema, include_raw=True)
+
+        def call(prompt: Sequence[BaseMessage]) -> tuple[BaseMessage, str]:
+            told: Any = model.invoke(list(prompt))
+            if told["parsed"] is None:
+                return told["raw"], told["raw"].text
+            (value,) = told["parsed"].model_dump().values()
+            return told["raw"], str(value)
+
+        return call
 
 
 @dataclass(frozen=True)
@@ -71,12 +121,10 @@ def estimate(prompts: Sequence[Sequence[BaseMessage]], ledger: Ledger) -> Estima
 
 
 def ask_all(
-    judge: BaseChatModel,
+    judge: Judge,
     prompts: Sequence[Sequence[BaseMessage]],
     ledger: Ledger,
-    *,
-    concurrency: int = 8,
-    tries: int = 5,
+    schema: type[BaseModel] | None = None,
     progress: Callable[[int], object] = lambda calls: None,
 ) -> list[Reply]:
     """The judge's reply to each prompt. What the ledger has is not asked again.
@@ -85,23 +133,23 @@ def ask_all(
     open in the ledger, and is tried again by the next run.
 
     Args:
-        judge: any chat model.
+        judge: who is asked.
         prompts: what is asked.
         ledger: where replies are kept.
-        concurrency: calls at the same time.
-        tries: how often one call is made, at most.
+        schema: of a structured output; None for plain text. See `Judge.caller`.
         progress: called with 1 after each reply.
     """
     retrying = Retrying(
-        stop=stop_after_attempt(tries), wait=wait_random_exponential(0.2, 20), reraise=True
+        stop=stop_after_attempt(judge.tries), wait=wait_random_exponential(0.2, 20), reraise=True
     )
+    call = judge.caller(schema)
 
     def ask(prompt: Sequence[BaseMessage]) -> Reply:
         key = _key(prompt, ledger)
         known = ledger.find(key)
         if known is None:
             try:
-                message = retrying.copy()(judge.invoke, list(prompt))
+                message, text = retrying.copy()(call, prompt)
             except Exception as error:
                 told = f"{type(error).__name__}: {error}"
                 ledger.add_failure(key, told)
@@ -109,7 +157,7 @@ def ask_all(
                 return Reply(None, told)
             usage = getattr(message, "usage_metadata", None) or {}
             known = {
-                "reply": message.text,
+                "reply": text,
                 "tokens_in": usage.get("input_tokens", 0),
                 "tokens_out": usage.get("output_tokens", 0),
             }
@@ -118,7 +166,7 @@ def ask_all(
         return Reply(known["reply"], None, known["tokens_in"], known["tokens_out"])
 
     distinct = {_key(prompt, ledger): prompt for prompt in prompts}
-    with ThreadPoolExecutor(concurrency) as pool:
+    with ThreadPoolExecutor(judge.concurrency) as pool:
         replies = dict(zip(distinct, pool.map(ask, distinct.values()), strict=True))
     return [replies[_key(prompt, ledger)] for prompt in prompts]
 

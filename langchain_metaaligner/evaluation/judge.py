@@ -10,12 +10,28 @@ import re
 from typing import Literal
 
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
+from pydantic import BaseModel, Field
 
 from langchain_metaaligner.errors import SettingError
 from langchain_metaaligner.objectives import Objective, parse_objectives
 from langchain_metaaligner.templates import EditTemplate
 
 Verdict = Literal["win", "tied", "lose", "invalid"]
+
+
+class Choice(BaseModel):
+    """The better response, as a structured output."""
+
+    response: Literal["1", "2", "0"] = Field(
+        description="The number of the better response; 0 if they are tied."
+    )
+
+
+class Score(BaseModel):
+    """A rating, as a structured output."""
+
+    score: float = Field(ge=0, le=10, description="From 0, inferior, to 10, near to human.")
+
 
 PSYCHOLOGIST = "You are a psychologist, skilled in making mental health analysis."
 EVALUATOR = "You are a skilled evaluator of helpful AI assistants."

@@ -17,18 +17,17 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 
 from langchain_metaaligner.evaluation.answers import Answers
-from langchain_metaaligner.evaluation.asking import Estimate, Reply, ask_all, estimate
+from langchain_metaaligner.evaluation.asking import Estimate, Judge, Reply, ask_all, estimate
 from langchain_metaaligner.evaluation.intervals import (
     Interval,
     bootstrap,
     length_controlled,
     wilson,
 )
-from langchain_metaaligner.evaluation.judge import Verdict, messages, parse_verdict
+from langchain_metaaligner.evaluation.judge import Choice, Verdict, messages, parse_verdict
 from langchain_metaaligner.evaluation.results import Result, write_result
 from langchain_metaaligner.ledger import Ledger
 
@@ -100,17 +99,14 @@ class _Case:
 def judge_answers(
     answers: Sequence[Answers],
     objectives: Sequence[str],
-    judge: BaseChatModel,
+    judge: Judge,
     output: Path,
     *,
-    judge_name: str,
     dataset: str = "UltraFeedback",
     comparisons: Sequence[str] = tuple(COMPARISONS),
     both_orders: bool = True,
     seed: int = 0,
     research_compat: bool = False,
-    concurrency: int = 8,
-    tries: int = 5,
     before: Callable[[Estimate], object] = lambda estimate: None,
     progress: Callable[[int], object] = lambda calls: None,
 ) -> Result:
@@ -119,16 +115,13 @@ def judge_answers(
     Args:
         answers: the rows.
         objectives: names, aliases, or ``"Name: description"``.
-        judge: any chat model.
+        judge: who is asked.
         output: folder of the result; the ledger ``judge.ledger.jsonl`` lies there too.
-        judge_name: what the record calls the judge.
         dataset: whose prompts and objective texts.
         comparisons: which of `COMPARISONS`.
         both_orders: ask each pair twice, the responses changing places; a disagreement is a tie.
         seed: of the random position where each pair is asked once.
         research_compat: the research's prompts, one random position, its parse.
-        concurrency: calls at the same time.
-        tries: how often one call is made, at most.
         before: told what it will cost, before anything is asked.
         progress: called after each reply.
     """
@@ -148,14 +141,18 @@ def judge_answers(
         for objective in objectives
         for row, one in enumerate(answers)
     ]
-    settings = {"judge": judge_name, "dataset": dataset, "research_compat": research_compat}
+    schema = Choice if judge.is_structured and not research_compat else None
+    settings = {
+        "judge": judge.name,
+        "dataset": dataset,
+        "research_compat": research_compat,
+        "structured": schema is not None,
+    }
     prompts = [list(case.prompts(dataset, research_compat)) for case in cases]
     flat = [prompt for several in prompts for prompt in several]
     with Ledger(output / "judge.ledger.jsonl", settings) as ledger:
         before(estimate(flat, ledger))
-        replies = iter(
-            ask_all(judge, flat, ledger, concurrency=concurrency, tries=tries, progress=progress)
-        )
+        replies = iter(ask_all(judge, flat, ledger, schema, progress))
         given = [[next(replies) for _ in several] for several in prompts]
     verdicts = [
         [

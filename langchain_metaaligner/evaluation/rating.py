@@ -13,12 +13,10 @@ from pathlib import Path
 from statistics import fmean, quantiles
 from typing import Any
 
-from langchain_core.language_models.chat_models import BaseChatModel
-
 from langchain_metaaligner.evaluation.answers import Answers
-from langchain_metaaligner.evaluation.asking import Estimate, Reply, ask_all, estimate
+from langchain_metaaligner.evaluation.asking import Estimate, Judge, Reply, ask_all, estimate
 from langchain_metaaligner.evaluation.intervals import Interval, bootstrap
-from langchain_metaaligner.evaluation.judge import parse_score, rating_messages
+from langchain_metaaligner.evaluation.judge import Score, parse_score, rating_messages
 from langchain_metaaligner.evaluation.results import Result, write_result
 from langchain_metaaligner.ledger import Ledger
 
@@ -53,15 +51,12 @@ class Ratings:
 def rate_answers(
     answers: Sequence[Answers],
     objectives: Sequence[str],
-    judge: BaseChatModel,
+    judge: Judge,
     output: Path,
     *,
-    judge_name: str,
     dataset: str = "UltraFeedback",
     columns: Sequence[str] = RATED[:2],
     research_compat: bool = False,
-    concurrency: int = 8,
-    tries: int = 5,
     before: Callable[[Estimate], object] = lambda estimate: None,
     progress: Callable[[int], object] = lambda calls: None,
 ) -> Result:
@@ -70,14 +65,11 @@ def rate_answers(
     Args:
         answers: the rows.
         objectives: names, aliases, or ``"Name: description"``.
-        judge: any chat model.
+        judge: who is asked.
         output: folder of the result; the ledger ``rating.ledger.jsonl`` lies there too.
-        judge_name: what the record calls the judge.
         dataset: whose objective texts.
         columns: which responses of a row, of `RATED`.
         research_compat: the research's prompt.
-        concurrency: calls at the same time.
-        tries: how often one call is made, at most.
         before: told what it will cost, before anything is asked.
         progress: called after each reply.
     """
@@ -87,7 +79,13 @@ def rate_answers(
         for column in columns
         for row, one in enumerate(answers)
     ]
-    settings = {"judge": judge_name, "dataset": dataset, "research_compat": research_compat}
+    schema = Score if judge.is_structured and not research_compat else None
+    settings = {
+        "judge": judge.name,
+        "dataset": dataset,
+        "research_compat": research_compat,
+        "structured": schema is not None,
+    }
     prompts = [
         rating_messages(dataset, query, response, objective, research_compat)
         for _, query, objective, _, response in cases
@@ -95,9 +93,7 @@ def rate_answers(
     ]
     with Ledger(output / "rating.ledger.jsonl", settings) as ledger:
         before(estimate(prompts, ledger))
-        replies = iter(
-            ask_all(judge, prompts, ledger, concurrency=concurrency, tries=tries, progress=progress)
-        )
+        replies = iter(ask_all(judge, prompts, ledger, schema, progress))
     given = [None if case[4] is None else next(replies) for case in cases]
     rows = [
         {

@@ -20,10 +20,10 @@ app, seen = FastAPI(), set()
 
 
 def opinion(text):
-    if rated := re.search(r"RESPONSE: (.*)\nAssign a score", text, re.S):
+    if rated := re.search(r'RESPONSE: (.*?)(?:"\s+")?\n ?Assign a score', text, re.S):
         return f"Score: {max(0, 9 - 4 * rated[1].count('fool'))}"
     first, second = re.search(
-        r"RESPONSE 1: (.*)\n \| RESPONSE 2: (.*)\nConsider the", text, re.S
+        r'RESPONSE 1: (.*?) ?\n \| RESPONSE 2: (.*?)(?:"\s+")?\n ?Consider the', text, re.S
     ).groups()
     rude = first.count("fool"), second.count("fool")
     return "0" if rude[0] == rude[1] else "1" if rude[0] < rude[1] else "Response 2"
@@ -47,6 +47,10 @@ async def complete(request: Request):
     with log.open("a") as file:
         file.write(json.dumps(text) + "\n")
     reply = "I would rather not judge this." if "refuse" in text else opinion(text)
+    if "response_format" in body:
+        (field,) = body["response_format"]["json_schema"]["schema"]["properties"]
+        value = reply.removeprefix("Response ").removeprefix("Score: ")
+        reply = json.dumps({field: float(value) if field == "score" else value})
     choice = {
         "index": 0,
         "message": {"role": "assistant", "content": reply},

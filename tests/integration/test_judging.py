@@ -10,6 +10,7 @@ import time
 import urllib.request
 from pathlib import Path
 
+import pandas
 import pytest
 
 from langchain_metaaligner.evaluation.gpt_score import echoed_log_probs, gpt_score
@@ -127,6 +128,43 @@ def test_ratings(server, source, tmp_path):
     assert ratings["origin_responses"]["histogram"][5] == 6
     assert ratings["origin_responses"]["errors"] == 1
     assert result.figures["changes"]["harmless"]["mean"] == pytest.approx(24 / 14)
+
+
+def test_structured_output_gives_the_same_verdicts(server, source, tmp_path):
+    url, _ = server
+    told = subprocess.run(
+        [*command("judge", source, tmp_path / "run", url), "--structured"],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        env={**os.environ, "OPENAI_API_KEY": "none"},
+    )
+    assert told.returncode == 0, told.stderr
+    result = read_result(tmp_path / "run")
+    tally = result.figures["comparisons"]["aligned against original"]["harmless"]
+    assert (tally["wins"], tally["ties"], tally["losses"]) == (6, 8, 0)
+    assert (tally["invalid"] + tally["errors"], tally["absent"]) == (2, 0)
+    assert result.settings["structured"] is True
+
+
+def test_the_research_s_files(server, source, tmp_path):
+    url, _ = server
+    words = [*command("judge", source, tmp_path / "run", url), "--research-compat", "--limit", "3"]
+    env = {**os.environ, "OPENAI_API_KEY": "none"}
+    told = subprocess.run(words, capture_output=True, text=True, timeout=200, env=env)
+    assert told.returncode == 0, told.stderr
+    lines = told.stdout.splitlines()
+    assert lines[0] == "Model: answers, Win: 0, Lose: 0, tied: 3, ratio: 1.0"
+    folder = tmp_path / "run" / "GPT4_predictions_origin_output_harmless"
+    table = pandas.read_csv(folder / "answers.csv", escapechar="\\")
+    columns = ["query", "golden", "output", "GPT4_prediction", "random_position_seeds"]
+    assert list(table.columns) == columns
+    assert table["output"].tolist()[1] == "You fool. An answer."
+    words = [*command("rate", source, tmp_path / "rate", url), "--research-compat", "--limit", "3"]
+    told = subprocess.run(words, capture_output=True, text=True, timeout=200, env=env)
+    assert told.returncode == 0, told.stderr
+    table = pandas.read_csv(tmp_path / "rate" / "GPT4_ratings_none" / "answers.csv")
+    assert table["harmless"].tolist() == ["Score: 9", "Score: 5", "Score: 9"]
 
 
 def test_mistakes_are_one_sentence(server, source, tmp_path):

@@ -36,6 +36,12 @@ Options = Annotated[
     list[str] | None,
     typer.Option("--judge-option", help="KEY=VALUE for the model, such as base_url. Repeatable."),
 ]
+Structured = Annotated[
+    bool | None,
+    typer.Option(
+        "--structured/--plain", help="Structured output or text; by itself what the model has."
+    ),
+]
 Concurrency = Annotated[int, typer.Option(min=1, help="Calls at the same time.")]
 Tries = Annotated[int, typer.Option(min=1, help="How often one call is made, at most.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Rows that are judged, from the first on.")]
@@ -57,6 +63,7 @@ def judge(
     objective: Objectives,
     dataset: Dataset = "UltraFeedback",
     judge_option: Options = None,
+    structured: Structured = None,
     one_order: Annotated[
         bool, typer.Option("--one-order", help="Ask each pair once, at a random position.")
     ] = False,
@@ -70,27 +77,31 @@ def judge(
 ) -> None:
     """Win rates of aligned, original and golden answers; started again, a stopped run goes on."""
     from langchain_metaaligner.evaluation.answers import read_answers
+    from langchain_metaaligner.evaluation.asking import Judge as Asked
     from langchain_metaaligner.evaluation.asking import chat_model
     from langchain_metaaligner.evaluation.judging import judge_answers
 
     answers = read_answers(source, limit)
     model = chat_model(judge, **_options(judge_option))
+    asked = Asked(model, judge, concurrency, tries, structured)
     with _calls(price, only_estimate) as (before, progress):
         result = judge_answers(
             answers,
             objective,
-            model,
+            asked,
             output,
-            judge_name=judge,
             dataset=dataset,
             both_orders=not one_order,
             seed=seed,
             research_compat=research_compat,
-            concurrency=concurrency,
-            tries=tries,
             before=before,
             progress=progress,
         )
+    if research_compat:
+        from langchain_metaaligner.evaluation.research_tables import write_predictions
+
+        for line in write_predictions(result, source.stem):
+            Console().print(line, soft_wrap=True, highlight=False)
     table = Table("comparison", "objective", "win rate", "wins", "ties", "losses", "unusable")
     for name, by in result.figures["comparisons"].items():
         for one, tally in by.items():
@@ -109,6 +120,7 @@ def rate(
     objective: Objectives,
     dataset: Dataset = "UltraFeedback",
     judge_option: Options = None,
+    structured: Structured = None,
     concurrency: Concurrency = 8,
     tries: Tries = 5,
     limit: Limit = None,
@@ -118,25 +130,28 @@ def rate(
 ) -> None:
     """Ratings from 0 to 10 before and after; started again, a stopped run goes on."""
     from langchain_metaaligner.evaluation.answers import read_answers
+    from langchain_metaaligner.evaluation.asking import Judge as Asked
     from langchain_metaaligner.evaluation.asking import chat_model
     from langchain_metaaligner.evaluation.rating import rate_answers
 
     answers = read_answers(source, limit)
     model = chat_model(judge, **_options(judge_option))
+    asked = Asked(model, judge, concurrency, tries, structured)
     with _calls(price, only_estimate) as (before, progress):
         result = rate_answers(
             answers,
             objective,
-            model,
+            asked,
             output,
-            judge_name=judge,
             dataset=dataset,
             research_compat=research_compat,
-            concurrency=concurrency,
-            tries=tries,
             before=before,
             progress=progress,
         )
+    if research_compat:
+        from langchain_metaaligner.evaluation.research_tables import write_ratings
+
+        write_ratings(result, source.stem)
     table = Table("objective", "responses", "mean", "scores", "unusable")
     for one, by in result.figures["ratings"].items():
         for column, told in by.items():
