@@ -4,7 +4,7 @@ PYTHON310 ?= python3.10
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: demo test lint types docs format test310 mini clean
+.PHONY: demo test lint types docs format test310 mini comparison clean
 
 demo: .venv/demo
 	$(BIN)/metaaligner demo
@@ -46,6 +46,11 @@ mini: .venv/dev
 	$(BIN)/python recipes/mini/card.py --model $(MINI)/aligner --quality $(MINI)/quality
 PAIRS ?= 3000
 DRAFTS ?= 100
+
+# Policy, baselines and aligner side by side, in miniature (see recipes/comparison/README.md).
+comparison: .venv/dev
+	@test -d "$(TEXTS)" || { echo "Give a folder of texts: make comparison TEXTS=DIR"; exit 2; }
+	$(BIN)/python recipes/comparison/run.py --texts "$(TEXTS)"
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -11,6 +11,7 @@ from pathlib import Path
 
 os.environ.update(COLUMNS="80", TERMINAL_WIDTH="80", NO_COLOR="1", TYPER_USE_RICH="0")
 
+import paper_tables
 from typer.testing import CliRunner
 
 from langchain_metaaligner.cli import app
@@ -87,6 +88,23 @@ def speed() -> str:
     return (DOCS / "speed" / "table.md").read_text(encoding="utf-8").strip()
 
 
+def miniature_hh_rlhf() -> str:
+    return _miniature("HH-RLHF")
+
+
+def miniature_ultrafeedback() -> str:
+    return _miniature("UltraFeedback")
+
+
+def _miniature(name: str) -> str:
+    path = DOCS / "comparison" / f"{name.lower()}.md"
+    return f"**{name}, a miniature**\n\n{path.read_text(encoding='utf-8').strip()}"
+
+
+def paper() -> str:
+    return paper_tables.fill(None)
+
+
 def shown_help(words: list[str]) -> str:
     asked = [*words, "--help"]
     shown = CliRunner().invoke(app, asked, prog_name="metaaligner").output
@@ -106,6 +124,8 @@ SECTIONS: dict[str, Sequence[Callable[[], str]]] = {
     "mini.md": (quality,),
     "speed.md": (speed,),
     "data.md": (data_commands,),
+    "comparison.md": (miniature_hh_rlhf, miniature_ultrafeedback),
+    "paper.md": (paper,),
 }
 
 

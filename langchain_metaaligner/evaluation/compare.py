@@ -49,6 +49,7 @@ def compare(
     output: Path,
     *,
     models: Mapping[str, Path] | None = None,
+    judged: Mapping[str, Mapping[str, Any]] | None = None,
     settings: Mapping[str, Any] | None = None,
     progress: Callable[[Sequence[Any]], Iterable[Any]] = iter,
 ) -> Result:
@@ -65,6 +66,7 @@ def compare(
         output: folder for the result, the ledger and the plots.
         models: for some systems the folder of its trained model, which tells the time that its
             training took.
+        judged: what a judge thinks of each system, by objective; see `judged_wins`.
         settings: whatever tells these scorers from others, such as their names.
         progress: wraps the batches as they are scored.
 
@@ -72,7 +74,7 @@ def compare(
         The result, of kind "compare". Its figures hold ``systems``: for each ``win``, ``tie`` and
         ``lose`` (shares) and ``interval`` (95 %, Wilson) by objective, ``win_mean``; ``reward`` and
         ``deviation`` (of the mean) by objective, ``reward_mean``; ``rows``, ``empty``, and
-        ``seconds`` in training by device; and ``golden``: its rewards.
+        ``seconds`` in training by device, and ``judged``; and ``golden``: its rewards.
 
     Raises:
         DataError: if a file lacks a column or a golden answer, or the files have other queries.
@@ -112,7 +114,8 @@ def compare(
     figures = {
         "golden": _rewards(scored[GOLDEN], scorers),
         "systems": {
-            name: _against(scored[name], scored[GOLDEN], scorers) | {"seconds": seconds.get(name)}
+            name: _against(scored[name], scored[GOLDEN], scorers)
+            | {"seconds": seconds.get(name), "judged": (judged or {}).get(name)}
             for name in answers
         },
     }

@@ -13,7 +13,14 @@ def comparison_columns(result: Result) -> list[str]:
     objectives = result.settings["objectives"]
     wins = [f"{name} wins" for name in objectives]
     rewards = [f"{name} reward" for name in objectives]
-    return ["system", *wins, "mean wins", *rewards, "mean reward", "empty", "training"]
+    judged = [f"{name} judged" for name in judged_objectives(result)]
+    return ["system", *wins, "mean wins", *judged, *rewards, "mean reward", "empty", "training"]
+
+
+def judged_objectives(result: Result) -> list[str]:
+    """The objectives on which a judge compared; none where there was no judge."""
+    told = next(iter(result.figures["systems"].values()))["judged"] or {}
+    return [name for name in result.settings["objectives"] if name in told]
 
 
 def comparison_rows(result: Result) -> list[list[str]]:
@@ -31,9 +38,17 @@ def comparison_rows(result: Result) -> list[list[str]]:
         ]
         mean = f"{100 * told['win_mean']:.1f}"
         seconds = _seconds(told["seconds"])
-        rows.append([name, *wins, mean, *_rewards(told, objectives), str(told["empty"]), seconds])
+        judged = [_judged(told["judged"][one]) for one in judged_objectives(result)]
+        rewards = _rewards(told, objectives)
+        rows.append([name, *wins, mean, *judged, *rewards, str(told["empty"]), seconds])
     golden = _rewards(result.figures["golden"], objectives)
-    return [*rows, ["golden", *[""] * (len(objectives) + 1), *golden, "", ""]]
+    blank = len(objectives) + 1 + len(judged_objectives(result))
+    return [*rows, ["golden", *[""] * blank, *golden, "", ""]]
+
+
+def _judged(tally: Mapping[str, Any]) -> str:
+    rate, (low, high) = tally["win_rate"], tally["interval"]
+    return "none" if rate is None else f"{100 * rate:.1f} ({100 * low:.0f}–{100 * high:.0f})"
 
 
 def comparison_markdown(result: Result) -> str:

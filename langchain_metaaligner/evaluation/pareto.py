@@ -31,50 +31,54 @@ def front(points: Mapping[str, tuple[float, float]]) -> list[str]:
 def plot_fronts(result: Result) -> list[Path]:
     """Plot the mean rewards of a comparison, two objectives at a time, into its folder.
 
-    Each point is a system, with the 95 % interval of its means; a line joins those that no other
-    beats on both. The golden answers are a grey cross.
-
     Args:
         result: of `compare`.
 
     Returns:
         The files, ``pareto-OBJECTIVE-OBJECTIVE.svg``.
     """
+    files = []
+    for one, other in combinations(result.settings["objectives"], 2):
+        path = result.folder / f"pareto-{one}-{other}.svg"
+        draw_front(result, one, other).savefig(path, metadata={"Date": None})
+        files.append(path)
+    return files
+
+
+def draw_front(result: Result, one: str, other: str) -> Figure:
+    """Plot the mean rewards for two objectives.
+
+    Each point is a system, with the 95 % interval of its means; a line joins those that no other
+    beats on both. The golden answers are a grey cross.
+    """
     told = result.figures["systems"]
     names = [name for name in result.settings["systems"] if told[name]["reward_mean"] is not None]
     systems = {name: told[name] for name in names}
-    files = []
-    for one, other in combinations(result.settings["objectives"], 2):
-        figure = Figure(figsize=(6.4, 4.8), layout="constrained")
-        FigureCanvasSVG(figure)
-        axes = figure.add_subplot()
-        points = {
-            name: (told["reward"][one], told["reward"][other]) for name, told in systems.items()
-        }
-        best = front(points)
-        axes.plot(*zip(*(points[name] for name in best), strict=True), color="0.75", zorder=1)
-        for number, (name, its) in enumerate(systems.items()):
-            x, y = points[name]
-            axes.errorbar(
-                x, y,
-                xerr=1.96 * its["deviation"][one], yerr=1.96 * its["deviation"][other],
-                fmt="o", color=f"C{number}", markersize=7, elinewidth=1, capsize=2,
-            )  # fmt: skip
-            axes.annotate(
-                name, (x, y), xytext=(7, 7), textcoords="offset points", color=f"C{number}",
-                fontweight="bold" if name in best else "normal",
-            )  # fmt: skip
-        golden = result.figures["golden"]["reward"]
-        axes.plot(golden[one], golden[other], "x", color="0.5", markersize=8)
-        axes.annotate(
-            "golden", (golden[one], golden[other]), xytext=(7, -12),
-            textcoords="offset points", color="0.5",
+    figure = Figure(figsize=(6.4, 4.8), layout="constrained")
+    FigureCanvasSVG(figure)
+    axes = figure.add_subplot()
+    points = {name: (told["reward"][one], told["reward"][other]) for name, told in systems.items()}
+    best = front(points)
+    axes.plot(*zip(*(points[name] for name in best), strict=True), color="0.75", zorder=1)
+    for number, (name, its) in enumerate(systems.items()):
+        x, y = points[name]
+        axes.errorbar(
+            x, y,
+            xerr=1.96 * its["deviation"][one], yerr=1.96 * its["deviation"][other],
+            fmt="o", color=f"C{number}", markersize=7, elinewidth=1, capsize=2,
         )  # fmt: skip
-        axes.set_xlabel(f"mean reward: {one}")
-        axes.set_ylabel(f"mean reward: {other}")
-        axes.margins(0.15)
-        axes.spines[["top", "right"]].set_visible(False)
-        path = result.folder / f"pareto-{one}-{other}.svg"
-        figure.savefig(path, metadata={"Date": None})
-        files.append(path)
-    return files
+        axes.annotate(
+            name, (x, y), xytext=(7, 7), textcoords="offset points", color=f"C{number}",
+            fontweight="bold" if name in best else "normal",
+        )  # fmt: skip
+    golden = result.figures["golden"]["reward"]
+    axes.plot(golden[one], golden[other], "x", color="0.5", markersize=8)
+    axes.annotate(
+        "golden", (golden[one], golden[other]), xytext=(7, -12),
+        textcoords="offset points", color="0.5",
+    )  # fmt: skip
+    axes.set_xlabel(f"mean reward: {one}")
+    axes.set_ylabel(f"mean reward: {other}")
+    axes.margins(0.15)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure

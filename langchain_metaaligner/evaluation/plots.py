@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -56,10 +57,43 @@ def histograms(ratings: Mapping[str, Mapping[str, Any]]) -> str:
     return _svg(figure)
 
 
-def _svg(figure: Figure) -> str:
+def steps(
+    lines: Mapping[str, Sequence[float | None]], ticks: Sequence[str], starts: Mapping[str, int]
+) -> str:
+    """Shares step by step, a line for each name; a ring where it begins to be asked for.
+
+    Args:
+        lines: the shares of each name; None where there is none.
+        ticks: names of the steps.
+        starts: the step at which a name is added; names without one are dashed.
+    """
+    figure = Figure(figsize=(7.2, 4.4))
+    axes = figure.subplots()
+    for number, (name, shares) in enumerate(lines.items()):
+        colour = f"C{number % 10}"
+        values = [math.nan if share is None else share for share in shares]
+        style = "-" if name in starts else "--"
+        axes.plot(range(len(values)), values, style, marker=".", color=colour, label=name)
+        if name in starts:
+            at = starts[name]
+            axes.plot([at], [values[at]], "o", color=colour, markersize=11, fillstyle="none")
+    axes.set_xticks(range(len(ticks)), ticks, rotation=20, ha="right")
+    axes.set_ylim(-0.02, 1.02)
+    axes.set_ylabel("win rate")
+    axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+    return _svg(figure)
+
+
+def as_svg(figure: Figure) -> str:
+    """A figure as SVG text for the page."""
+    return _svg(figure, tight=False)
+
+
+def _svg(figure: Figure, tight: bool = True) -> str:
     for axes in figure.axes:
         axes.spines[["top", "right"]].set_visible(False)
-    figure.tight_layout()
+    if tight:
+        figure.tight_layout()
     out = io.StringIO()
     with mpl.rc_context({"svg.hashsalt": "metaaligner", "svg.fonttype": "none"}):
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})

@@ -2,7 +2,12 @@
 
 import random
 import re
+import socket
+import subprocess
+import sys
 import time
+import urllib.request
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,6 +18,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from langchain_metaaligner import MetaAlignerRunnable
 from langchain_metaaligner.testing import FakeAlignerLLM
 
+JUDGE = Path(__file__).parent / "judge_server.py"
 collect_ignore = ["completions_server.py", "judge_server.py"]  # programs that tests start
 
 
@@ -85,3 +91,29 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def judge_server(tmp_path_factory):
+    """An OpenAI-compatible judge: its URL, and the log of what it was asked."""
+    log = tmp_path_factory.mktemp("judge") / "asked.jsonl"
+    log.touch()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen([sys.executable, str(JUDGE), str(port), str(log)])
+    for _ in range(200):
+        if _is_up(port):
+            break
+        time.sleep(0.1)
+    yield f"http://127.0.0.1:{port}/v1", log
+    process.kill()
+    process.wait()
+
+
+def _is_up(port):
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2):
+            return True
+    except OSError:
+        return False

@@ -3,45 +3,15 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
-import urllib.request
-from pathlib import Path
 
 import pandas
 import pytest
 
 from langchain_metaaligner.evaluation.gpt_score import echoed_log_probs, gpt_score
 from langchain_metaaligner.evaluation.results import read_result
-
-SCRIPT = Path(__file__).parent / "judge_server.py"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    log = tmp_path_factory.mktemp("judge") / "asked.jsonl"
-    log.touch()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    process = subprocess.Popen([sys.executable, str(SCRIPT), str(port), str(log)])
-    for _ in range(200):
-        if _is_up(port):
-            break
-        time.sleep(0.1)
-    yield f"http://127.0.0.1:{port}/v1", log
-    process.kill()
-    process.wait()
-
-
-def _is_up(port):
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2):
-            return True
-    except OSError:
-        return False
 
 
 @pytest.fixture
@@ -76,8 +46,8 @@ def run(*words, **options):
     )
 
 
-def test_win_rates_and_every_kind_of_trouble(server, source, tmp_path):
-    url, _ = server
+def test_win_rates_and_every_kind_of_trouble(judge_server, source, tmp_path):
+    url, _ = judge_server
     told = run("judge", source, tmp_path / "run", url)
     assert told.returncode == 0, told.stderr
     result = read_result(tmp_path / "run")
@@ -94,8 +64,8 @@ def test_win_rates_and_every_kind_of_trouble(server, source, tmp_path):
     assert len(outcomes) == 48
 
 
-def test_killed_and_run_again_it_pays_once(server, source, tmp_path):
-    url, log = server
+def test_killed_and_run_again_it_pays_once(judge_server, source, tmp_path):
+    url, log = judge_server
     before = len(log.read_text().splitlines())
     env = {**os.environ, "OPENAI_API_KEY": "none"}
     process = subprocess.Popen(
@@ -118,8 +88,8 @@ def test_killed_and_run_again_it_pays_once(server, source, tmp_path):
     assert rows[0] == rows[1]
 
 
-def test_ratings(server, source, tmp_path):
-    url, _ = server
+def test_ratings(judge_server, source, tmp_path):
+    url, _ = judge_server
     told = run("rate", source, tmp_path / "run", url)
     assert told.returncode == 0, told.stderr
     result = read_result(tmp_path / "run")
@@ -130,8 +100,8 @@ def test_ratings(server, source, tmp_path):
     assert result.figures["changes"]["harmless"]["mean"] == pytest.approx(24 / 14)
 
 
-def test_structured_output_gives_the_same_verdicts(server, source, tmp_path):
-    url, _ = server
+def test_structured_output_gives_the_same_verdicts(judge_server, source, tmp_path):
+    url, _ = judge_server
     told = subprocess.run(
         [*command("judge", source, tmp_path / "run", url), "--structured"],
         capture_output=True,
@@ -147,8 +117,8 @@ def test_structured_output_gives_the_same_verdicts(server, source, tmp_path):
     assert result.settings["structured"] is True
 
 
-def test_the_research_s_files(server, source, tmp_path):
-    url, _ = server
+def test_the_research_s_files(judge_server, source, tmp_path):
+    url, _ = judge_server
     words = [*command("judge", source, tmp_path / "run", url), "--research-compat", "--limit", "3"]
     env = {**os.environ, "OPENAI_API_KEY": "none"}
     told = subprocess.run(words, capture_output=True, text=True, timeout=200, env=env)
@@ -167,8 +137,8 @@ def test_the_research_s_files(server, source, tmp_path):
     assert table["harmless"].tolist() == ["Score: 9", "Score: 5", "Score: 9"]
 
 
-def test_mistakes_are_one_sentence(server, source, tmp_path):
-    url, _ = server
+def test_mistakes_are_one_sentence(judge_server, source, tmp_path):
+    url, _ = judge_server
     broken = tmp_path / "broken.csv"
     broken.write_text("question,answer\na,b\n")
     told = run("judge", broken, tmp_path / "run", url)
@@ -177,8 +147,8 @@ def test_mistakes_are_one_sentence(server, source, tmp_path):
     assert "Traceback" not in told.stderr
 
 
-def test_gpt_score_by_a_server_that_echoes(server, tmp_path, monkeypatch):
-    url, _ = server
+def test_gpt_score_by_a_server_that_echoes(judge_server, tmp_path, monkeypatch):
+    url, _ = judge_server
     monkeypatch.setenv("OPENAI_API_KEY", "none")
     score = gpt_score(echoed_log_probs("judge", url))
     (found,) = score(["A golden answer."], [" It is short"])

@@ -9,6 +9,7 @@ from langchain_metaaligner.cli.evaluate.imhi import imhi
 from langchain_metaaligner.cli.evaluate.judging import judge, rate
 from langchain_metaaligner.cli.evaluate.report import report
 from langchain_metaaligner.cli.evaluate.reward import reward
+from langchain_metaaligner.cli.evaluate.unseen import unseen
 
 evaluate = typer.Typer(
     name="evaluate", help="Measure what edits gain and cost.", no_args_is_help=True
@@ -24,5 +25,6 @@ evaluate.command()(judge)
 evaluate.command()(rate)
 evaluate.command()(reward)
 evaluate.command()(imhi)
+evaluate.command()(unseen)
 evaluate.command()(compare)
 evaluate.command()(report)

@@ -1,4 +1,4 @@
-"""``metaaligner evaluate compare``: several systems side by side, by reward models."""
+"""``metaaligner evaluate compare``: several systems side by side."""
 
 from __future__ import annotations
 
@@ -12,6 +12,13 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from langchain_metaaligner.cli.evaluate.judging import (
+    Concurrency,
+    Options,
+    Structured,
+    Tries,
+    key_values,
+)
 from langchain_metaaligner.cli.options import Device
 from langchain_metaaligner.errors import SettingError
 from langchain_metaaligner.objectives import known_objective
@@ -37,15 +44,25 @@ def compare(
             "--model", metavar="NAME=FOLDER", help="The trained model of a system, for its time."
         ),
     ] = None,
+    judge: Annotated[
+        str | None, typer.Option(help="A chat model that compares too: openai:gpt-4o.")
+    ] = None,
+    judge_option: Options = None,
+    dataset: Annotated[str, typer.Option(help="Whose prompts the judge gets.")] = "UltraFeedback",
+    structured: Structured = None,
+    concurrency: Concurrency = 8,
+    tries: Tries = 5,
     device: Device = None,
 ) -> None:
     """Put policy, baselines and aligners side by side: wins, rewards, Pareto plots, time."""
+    from langchain_metaaligner.evaluation.asking import Judge, chat_model
     from langchain_metaaligner.evaluation.compare import compare as run
     from langchain_metaaligner.evaluation.comparison_table import (
         comparison_columns,
         comparison_markdown,
         comparison_rows,
     )
+    from langchain_metaaligner.evaluation.judged_wins import judged_wins
     from langchain_metaaligner.evaluation.pareto import plot_fronts
     from langchain_metaaligner.models.objective_rewards import reward_model, trained_objective
 
@@ -57,11 +74,18 @@ def compare(
                 f"--reward {objective}={source}: that model was trained for {trained}. "
                 f"Give --reward {trained}={source}, or the model of {objective}."
             )
+    answers = {name: Path(path) for name, path in _pairs("NAME=FILE", systems).items()}
+    judged = None
+    if judge is not None:
+        model = chat_model(judge, **key_values("--judge-option", judge_option))
+        asked = Judge(model, judge, concurrency, tries, structured)
+        judged = judged_wins(answers, list(sources), asked, output, dataset=dataset)
     result = run(
-        {name: Path(path) for name, path in _pairs("NAME=FILE", systems).items()},
+        answers,
         {objective: reward_model(source, device) for objective, source in sources.items()},
         output,
         models={name: Path(path) for name, path in _pairs("--model", models or ()).items()},
+        judged=judged,
         settings={"rewards": sources},
         progress=lambda batches: track(batches, "Scoring", console=Console(stderr=True)),
     )

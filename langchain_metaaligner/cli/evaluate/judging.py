@@ -82,7 +82,7 @@ def judge(
     from langchain_metaaligner.evaluation.judging import judge_answers
 
     answers = read_answers(source, limit)
-    model = chat_model(judge, **_options(judge_option))
+    model = chat_model(judge, **key_values("--judge-option", judge_option))
     asked = Asked(model, judge, concurrency, tries, structured)
     with _calls(price, only_estimate) as (before, progress):
         result = judge_answers(
@@ -135,7 +135,7 @@ def rate(
     from langchain_metaaligner.evaluation.rating import rate_answers
 
     answers = read_answers(source, limit)
-    model = chat_model(judge, **_options(judge_option))
+    model = chat_model(judge, **key_values("--judge-option", judge_option))
     asked = Asked(model, judge, concurrency, tries, structured)
     with _calls(price, only_estimate) as (before, progress):
         result = rate_answers(
@@ -191,11 +191,12 @@ def _told(table: Table, calls: dict[str, Any], output: Path) -> None:
     Console().print(str(output), soft_wrap=True)
 
 
-def _options(given: Sequence[str] | None) -> dict[str, Any]:
+def key_values(option: str, given: Sequence[str] | None) -> dict[str, Any]:
+    """KEY=VALUE options as keyword arguments; what looks like a number becomes one."""
     options: dict[str, Any] = {}
     for one in given or ():
         key, equals, value = one.partition("=")
         if not equals:
-            raise SettingError(f"--judge-option {one} was given. Give KEY=VALUE.")
+            raise SettingError(f"{option} {one} was given. Give KEY=VALUE.")
         options[key] = float(value) if value.replace(".", "", 1).isdigit() else value
     return options

@@ -4,11 +4,20 @@ import csv
 import json
 
 import pytest
+from langchain_core.language_models.chat_models import BaseChatModel
+from langchain_core.messages import AIMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
 
 from langchain_metaaligner.errors import DataError, SettingError
+from langchain_metaaligner.evaluation.asking import Judge
 from langchain_metaaligner.evaluation.compare import compare, training_seconds
-from langchain_metaaligner.evaluation.comparison_table import comparison_markdown
+from langchain_metaaligner.evaluation.comparison_table import (
+    comparison_columns,
+    comparison_markdown,
+)
+from langchain_metaaligner.evaluation.judged_wins import judged_wins
 from langchain_metaaligner.evaluation.pareto import front, plot_fronts
+from langchain_metaaligner.evaluation.report import make_report
 from langchain_metaaligner.evaluation.results import read_result
 
 QUERIES = ["How do I keep tea?", "How do I keep bread?", "How do I keep a coat?", "And rice?"]
@@ -145,3 +154,33 @@ def test_scorers_that_fail_and_settings_that_cannot_work(files, tmp_path):
         compare(files, {}, tmp_path / "out")
     with pytest.raises(SettingError, match="models of no system: cdpo"):
         compare(files, SCORERS, tmp_path / "out", models={"cdpo": tmp_path})
+
+
+class LongerIsBetter(BaseChatModel):
+    """Names the longer of two responses."""
+
+    @property
+    def _llm_type(self):
+        return "longer"
+
+    def _generate(self, messages, stop=None, run_manager=None, **kwargs):
+        first, _, second = messages[-1].text.partition("RESPONSE 1: ")[2].partition("RESPONSE 2: ")
+        one, other = first.rpartition("\n |")[0], second.partition("\nConsider")[0]
+        reply = "0" if len(one) == len(other) else "1" if len(one) > len(other) else "2"
+        return ChatResult(generations=[ChatGeneration(message=AIMessage(reply))])
+
+
+def test_a_judge_compares_beside_the_reward_models(files, tmp_path):
+    judge = Judge(LongerIsBetter(), "longer")
+    judged = judged_wins(files, ["helpful"], judge, tmp_path / "out")
+    result = compare(files, SCORERS, tmp_path / "out", judged=judged)
+    systems = result.figures["systems"]
+    tally = systems["policy"]["judged"]["helpful"]
+    assert (tally["wins"], tally["ties"], tally["losses"]) == (2, 1, 1)
+    assert systems["sft"]["judged"]["helpful"]["absent"] == 2
+    table = comparison_markdown(result)
+    assert "| helpful judged |" in table
+    assert "| 50.0 (15–85) |" in table
+    (section, *_) = make_report([tmp_path / "out"])
+    assert section.headings == comparison_columns(result)
+    assert len(section.plots) == 1
