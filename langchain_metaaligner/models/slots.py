@@ -140,7 +140,7 @@ def _attend(
 ) -> tuple[torch.Tensor, None]:
     """Attend with packed queries (1, heads, tokens, size) to slots (rows, heads, reach, size)."""
     queries = query[0].transpose(0, 1)
-    output = torch.empty_like(queries)
+    output = torch.zeros_like(queries)  # what fills a pass up must stay finite: 0 × nan is nan
     groups = query.shape[1] // key.shape[1]
     for span in spans:
         reach = span.visible.shape[-1]

@@ -103,6 +103,22 @@ def test_is_greedy_for_random_models(seed, batch_size, published):
     assert decode(held, prompts, "lookup", batch_size=batch_size, stop=stop) == stopped
 
 
+@pytest.fixture
+def garbage():
+    """Memory that nobody has written to holds nan."""
+    torch.use_deterministic_algorithms(True)
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_memory_held_before_does_not_matter(seed, published, garbage):
+    held = build("llama", seed, published)
+    prompts = edit_prompts(seed, 30)
+    one_by_one = decode(held, prompts, "greedy", batch_size=1)
+    assert decode(held, prompts, "lookup", batch_size=8) == one_by_one
+
+
 @pytest.mark.parametrize("room", range(1, 24))
 def test_ends_where_there_is_no_room_left(room, published):
     held = build("llama", 3, published)
