@@ -21,6 +21,7 @@ from typing import Any
 
 import torch
 from quality_cases import CaseDrawer, own_texts
+from shapes import SHAPES, grown
 from speed_systems import BATCHED, SINGLE, Cipher, Outputs, System, Work, watched
 
 from langchain_metaaligner.data.synthetic.families import FIRST_TIER
@@ -44,6 +45,7 @@ class Row:
         cpu_ratio: the same for CPU time.
         seconds: of the fastest round.
         passes: forward passes.
+        keys: keys that they attended to, over all rows.
         tokens_a_pass: tokens written in one pass, over all its rows.
         waste: share of the computed tokens that were padding or wrong guesses; None where nothing
             is written.
@@ -58,6 +60,7 @@ class Row:
     cpu_ratio: float
     seconds: float
     passes: int
+    keys: int
     tokens_a_pass: float | None
     waste: float | None
     latency: tuple[float, float] | None
@@ -107,6 +110,7 @@ def calls(
         total.wall, total.cpu = total.wall + one.wall, total.cpu + one.cpu
         total.work.passes += one.work.passes
         total.work.tokens += one.work.tokens
+        total.work.keys += one.work.keys
         total.made += one.made
         total.calls.append(one.wall)
     return total
@@ -167,6 +171,7 @@ def _row(
         ),
         seconds=min(one.wall for one in runs),
         passes=work.passes,
+        keys=work.keys,
         tokens_a_pass=written / work.passes if written else None,
         waste=1 - (prompt_tokens + written) / work.tokens if written else None,
         latency=(
@@ -180,7 +185,8 @@ def _row(
 
 def machine(held: Checkpoint) -> dict[str, Any]:
     """Where and with what it was measured."""
-    device = held.model.device
+    device, config = held.model.device, held.model.config
+    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     cuda = device.type == "cuda"
     return {
         "device": torch.cuda.get_device_name(device) if cuda else platform.machine(),
@@ -188,6 +194,7 @@ def machine(held: Checkpoint) -> dict[str, Any]:
         "torch": torch.__version__,
         "dtype": str(held.model.dtype).removeprefix("torch."),
         "parameters": sum(one.numel() for one in held.model.parameters()),
+        "numbers_a_key": 2 * config.num_hidden_layers * config.num_key_value_heads * size,
         "peak_memory_mb": (
             torch.cuda.max_memory_allocated(device) / 2**20
             if cuda
@@ -212,11 +219,12 @@ def _bandwidth(device: torch.device) -> float:
 
 
 def limit_share(row: Row, told: dict[str, Any]) -> float | None:
-    """Share of the memory-bandwidth limit: every pass must at least read all weights."""
+    """Share of the memory-bandwidth limit: a pass reads all weights, and the keys and values."""
     if told["bandwidth_gb_s"] is None:
         return None
     width = {"float32": 4, "bfloat16": 2, "float16": 2}[told["dtype"]]
-    floor = row.passes * told["parameters"] * width / told["bandwidth_gb_s"] / 1e9
+    numbers = row.passes * told["parameters"] + row.keys * told["numbers_a_key"]
+    floor = numbers * width / told["bandwidth_gb_s"] / 1e9
     return float(floor / row.seconds)
 
 
@@ -271,6 +279,7 @@ def main() -> None:
     parser.add_argument("--model", default="mini")
     parser.add_argument("--device", default=None)
     parser.add_argument("--dtype", nargs="+", default=["float32", "bfloat16"])
+    parser.add_argument("--shape", choices=SHAPES, default=None, help="run the mini at this size")
     parser.add_argument("--drafts", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=None)
@@ -285,6 +294,8 @@ def main() -> None:
     for dtype in options.dtype:
         spec = CheckpointSpec(model=options.model, device=options.device, dtype=dtype)
         held = load(spec)
+        if options.shape:
+            held = grown(held, SHAPES[options.shape])
         results[dtype] = [
             row
             for overlap, share in OVERLAPS.items()

@@ -29,10 +29,12 @@ class Work:
     Attributes:
         passes: forward passes.
         tokens: tokens in them, padding included.
+        keys: keys that they attended to, over all rows.
     """
 
     passes: int = 0
     tokens: int = 0
+    keys: int = 0
 
 
 class Cipher:
@@ -94,7 +96,14 @@ def watched(checkpoint: Checkpoint, cipher: Cipher | None = None) -> Iterator[Wo
 
     def count(module: Any, args: Any, named: dict[str, Any]) -> None:
         work.passes += 1
-        work.tokens += named["input_ids"].numel()
+        ids = named["input_ids"]
+        work.tokens += ids.numel()
+        if "spans" in named:
+            work.keys += sum(one.real.shape[0] * one.visible.shape[-1] for one in named["spans"])
+        else:
+            cache = named.get("past_key_values")
+            before = cache.get_seq_length() if hasattr(cache, "get_seq_length") else 0
+            work.keys += ids.shape[0] * (int(before) + ids.shape[1])
 
     model = checkpoint.model
     hooks = [model.register_forward_pre_hook(count, with_kwargs=True)]

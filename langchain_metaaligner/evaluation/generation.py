@@ -18,6 +18,7 @@ from langchain_core.language_models import BaseLanguageModel
 from langchain_core.messages import BaseMessage
 from tenacity import Retrying, stop_after_attempt, wait_random_exponential
 
+from langchain_metaaligner.data.mentallama import read_mentallama
 from langchain_metaaligner.data.problems import Problems
 from langchain_metaaligner.data.tables import csv_rows, write_csv
 from langchain_metaaligner.errors import DataError, SettingError, nearest
@@ -203,6 +204,9 @@ def _rows(
     path: Path, queries: QuerySet, research_compat: bool, problems: Problems
 ) -> Iterator[tuple[Any, Any]]:
     columns = (queries.query, queries.golden)
+    if queries.folder and not research_compat:
+        yield from read_mentallama(path, problems)
+        return
     if not research_compat:
         for _, row in csv_rows(path, columns, problems):
             yield row[queries.query], row[queries.golden]

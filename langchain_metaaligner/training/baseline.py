@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from transformers import AutoModelForCausalLM
@@ -13,16 +12,6 @@ from langchain_metaaligner.training.card import baseline_card
 from langchain_metaaligner.training.recipe import CdpoRecipe, MorlhfRecipe, SftRecipe
 from langchain_metaaligner.training.runs import publish, spent, write_log
 from langchain_metaaligner.training.stages import FINAL, StageResult
-
-#: What SFT and CDPO models are asked for, by data set (section 10.1 of the research's behaviour).
-TARGETS: Mapping[str, str] = MappingProxyType(
-    {
-        "HH-RLHF": "<Harmlessness>: 4.19; <Helpfulness>: 3.03; <Humour>: 1.58 | ",
-        "UltraFeedback": (
-            "<instruction_following>: 5; <honesty>: 5; <truthfulness>: 5; <helpfulness>: 5 | "
-        ),
-    }
-)
 
 
 def publish_baseline(

@@ -12,9 +12,10 @@ from pathlib import Path
 from transformers import AutoModelForCausalLM
 from trl import DPOConfig, DPOTrainer
 
+from langchain_metaaligner.data.baselines import SCHEMES
 from langchain_metaaligner.models.reading import read
 from langchain_metaaligner.models.source import CheckpointSpec
-from langchain_metaaligner.training.baseline import TARGETS, publish_baseline
+from langchain_metaaligner.training.baseline import publish_baseline
 from langchain_metaaligner.training.comparisons import read_comparisons, tokenise_apart
 from langchain_metaaligner.training.recipe import CdpoRecipe
 from langchain_metaaligner.training.runs import TrainingReport, claimed, save
@@ -40,7 +41,7 @@ def train_cdpo(recipe: CdpoRecipe) -> TrainingReport:
             partial(save, recipe=recipe, source=recipe.base, folder=folder, load=load),
         )
         if writes:
-            told = {"data": recipe.template, "prompt_prefix": TARGETS[recipe.template]}
+            told = {"data": recipe.template, "prompt_prefix": SCHEMES[recipe.template].prompt("")}
             publish_baseline(recipe, result, folder, told)
     return TrainingReport(recipe.output / FINAL, [result])
 

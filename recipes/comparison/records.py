@@ -12,7 +12,7 @@ from typing import Any
 import pandas
 from stand_ins import rated
 
-LONGEST = 60  # words of a question or an answer
+LONGEST = 100  # words of a question or an answer
 SHORTEST = 3
 
 

@@ -44,17 +44,17 @@ STUDIES = {
     "hh-rlhf": Study(
         "hh-rlhf",
         "HH-RLHF",
-        {"harmless": "harmless", "helpful": "helpful", "humor": "humour"},
+        {"harmless": "harmless", "helpful": "helpfulness", "humor": "humour"},
         "scored/test.csv",
     ),
     "ultrafeedback": Study(
         "ultrafeedback",
         "UltraFeedback",
         {
-            "instruction_following": "instruction_following",
+            "instruction_following": "IF",
             "honest": "honesty",
-            "truthful": "truthfulness",
-            "helpful": "helpfulness",
+            "truthful": "truthful",
+            "helpful": "helpful",
         },
         "data/aligner/no_equal/test.csv",
     ),
@@ -123,9 +123,11 @@ def train_all(study: Study, folder: Path, steps: int | None) -> None:
         recipe = HERE / f"{'reward-model' if name == 'rewards' else name}.yaml"
         command(made, "train", recipe, f"output={folder / name}", *values)
 
+    absent = [name for name in STUDIES["hh-rlhf"].objectives if name not in study.objectives]
     train(
         "rewards",
         f"base={policy}",
+        *(f"objectives.{name}=null" for name in absent),
         *(
             value
             for name, stem in study.objectives.items()

@@ -90,9 +90,10 @@ def compare(
         progress=lambda batches: track(batches, "Scoring", console=Console(stderr=True)),
     )
     (output / "comparison.md").write_text(comparison_markdown(result), encoding="utf-8")
-    table = Table(*comparison_columns(result))
-    for row in comparison_rows(result):
-        table.add_row(*row)
+    (_, *names), *columns = zip(comparison_columns(result), *comparison_rows(result), strict=True)
+    table = Table("", *names)  # a column a system, which fits a terminal
+    for column in columns:
+        table.add_row(*column)
     Console().print(table)
     for path in [output / "comparison.md", *plot_fronts(result)]:
         sys.stdout.write(f"{path}\n")

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from langchain_metaaligner.data.baselines import SCHEMES
 from langchain_metaaligner.errors import RecipeError
 from langchain_metaaligner.training import train, train_morlhf
-from langchain_metaaligner.training.baseline import TARGETS
 from langchain_metaaligner.training.loading import load_recipe
 
 RECIPES = Path(__file__).parents[3] / "recipes"
@@ -138,6 +138,6 @@ def test_missing_data_are_named_before_anything_is_loaded(tmp_path):
 def test_the_targets_are_those_of_the_research(golden_real):
     for case in golden_real("sft_inference_prompts"):
         path, query = case["input"]["data_dir"], case["input"]["query"]
-        named = [prefix for name, prefix in TARGETS.items() if name in path]
+        named = [scheme.prompt("") for name, scheme in SCHEMES.items() if name in path]
         wanted = named[0] + query if named else {"error": "UnboundLocalError"}
         assert case["expected"] == wanted
