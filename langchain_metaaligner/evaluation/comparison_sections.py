@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import Any
 
 from langchain_metaaligner.evaluation import plots
-from langchain_metaaligner.evaluation.comparison_table import comparison_columns, comparison_rows
+from langchain_metaaligner.evaluation.comparison_table import comparison_columns_by_system
 from langchain_metaaligner.evaluation.pareto import draw_front
 from langchain_metaaligner.evaluation.results import Result
 from langchain_metaaligner.evaluation.sections import Section, share
@@ -15,6 +15,7 @@ from langchain_metaaligner.evaluation.sections import Section, share
 
 def compare_sections(result: Result) -> list[Section]:
     """Systems side by side, with a plot for two objectives at a time."""
+    head, rows = comparison_columns_by_system(result)
     section = Section(
         "Systems side by side",
         [
@@ -23,8 +24,8 @@ def compare_sections(result: Result) -> list[Section]:
             "higher than that of the golden answer; shares are in percent, with their 95 % "
             "interval. An empty answer always loses. Training is the time of all devices.",
         ],
-        comparison_columns(result),
-        [list(row) for row in comparison_rows(result)],
+        head,
+        list(rows),
     )
     for one, other in combinations(result.settings["objectives"], 2):
         shown = f"Mean rewards for {one} and {other}; the line joins systems that no other beats."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langchain_metaaligner.evaluation.results import Result
@@ -49,6 +49,13 @@ def comparison_rows(result: Result) -> list[list[str]]:
 def _judged(tally: Mapping[str, Any]) -> str:
     rate, (low, high) = tally["win_rate"], tally["interval"]
     return "none" if rate is None else f"{100 * rate:.1f} ({100 * low:.0f}–{100 * high:.0f})"
+
+
+def comparison_columns_by_system(result: Result) -> tuple[list[str], Sequence[Sequence[str]]]:
+    """The head and the rows of the same table with a column a system, which is less wide."""
+    table = [comparison_columns(result), *comparison_rows(result)]
+    (_, *names), *rows = zip(*table, strict=True)
+    return ["", *names], rows
 
 
 def comparison_markdown(result: Result) -> str:

@@ -12,8 +12,8 @@ from typing import Any
 import pandas
 from stand_ins import rated
 
-LONGEST = 100  # words of a question or an answer
-SHORTEST = 3
+SHORTEST = 3  # words of a question or an answer
+LONGEST = {"hh-rlhf": 100, "ultrafeedback": 160}
 
 
 def write_records(texts: Path, folder: Path, dataset: str, rows: int, tested: int) -> None:
@@ -34,7 +34,7 @@ def _dialogues(texts: Path) -> Iterator[dict[str, Any]]:
         if {"chosen", "rejected"} <= record.keys():
             before, _, better = record["chosen"].rpartition("\n\nAssistant:")
             other, _, worse = record["rejected"].rpartition("\n\nAssistant:")
-            if before == other and all(map(_short, (before, better, worse))):
+            if before == other and _short("hh-rlhf", before, better, worse):
                 yield {"chosen": record["chosen"], "rejected": record["rejected"]}
 
 
@@ -43,14 +43,17 @@ def _rated(texts: Path) -> Iterator[dict[str, Any]]:
     published = [one for one in _lines(texts) if {"instruction", "completions"} <= one.keys()]
     for one in published:
         answers = [answer["response"] for answer in one["completions"]]
-        if all(map(_short, (one["instruction"], *answers))):
+        if _short("ultrafeedback", one["instruction"], *answers):
             yield one
     if published:
         return
     for path in sorted(texts.rglob("UltraFeedback/*.csv")):
         table = pandas.read_csv(path, keep_default_na=False, escapechar="\\", dtype=str)
         for query, *answers in table[["query", "goldens", "generated_text"]].itertuples(False):
-            if all(map(_short, (query, *answers))) and answers[0].strip() != answers[1].strip():
+            if (
+                _short("ultrafeedback", query, *answers)
+                and answers[0].strip() != answers[1].strip()
+            ):
                 completions = [rated(query, answer) for answer in answers]
                 yield {"instruction": query, "completions": completions}
 
@@ -62,8 +65,8 @@ def _lines(texts: Path) -> Iterator[dict[str, Any]]:
         yield from map(json.loads, text.splitlines())
 
 
-def _short(text: str) -> bool:
-    return SHORTEST <= len(text.split()) <= LONGEST
+def _short(dataset: str, *texts: str) -> bool:
+    return all(SHORTEST <= len(text.split()) <= LONGEST[dataset] for text in texts)
 
 
 def _question(record: dict[str, Any]) -> str:

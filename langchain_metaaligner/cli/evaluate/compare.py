@@ -58,9 +58,8 @@ def compare(
     from langchain_metaaligner.evaluation.asking import Judge, chat_model
     from langchain_metaaligner.evaluation.compare import compare as run
     from langchain_metaaligner.evaluation.comparison_table import (
-        comparison_columns,
+        comparison_columns_by_system,
         comparison_markdown,
-        comparison_rows,
     )
     from langchain_metaaligner.evaluation.judged_wins import judged_wins
     from langchain_metaaligner.evaluation.pareto import plot_fronts
@@ -90,10 +89,10 @@ def compare(
         progress=lambda batches: track(batches, "Scoring", console=Console(stderr=True)),
     )
     (output / "comparison.md").write_text(comparison_markdown(result), encoding="utf-8")
-    (_, *names), *columns = zip(comparison_columns(result), *comparison_rows(result), strict=True)
-    table = Table("", *names)  # a column a system, which fits a terminal
-    for column in columns:
-        table.add_row(*column)
+    head, rows = comparison_columns_by_system(result)
+    table = Table(*head)
+    for row in rows:
+        table.add_row(*row)
     Console().print(table)
     for path in [output / "comparison.md", *plot_fronts(result)]:
         sys.stdout.write(f"{path}\n")

@@ -182,5 +182,6 @@ def test_a_judge_compares_beside_the_reward_models(files, tmp_path):
     assert "| helpful judged |" in table
     assert "| 50.0 (15–85) |" in table
     (section, *_) = make_report([tmp_path / "out"])
-    assert section.headings == comparison_columns(result)
+    assert section.headings == ["", "policy", "sft", "aligner", "golden"]
+    assert [row[0] for row in section.rows][:3] == comparison_columns(result)[1:4]
     assert len(section.plots) == 1
