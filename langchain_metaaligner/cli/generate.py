@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from langchain_metaaligner.cli.options import key_values
 from langchain_metaaligner.errors import SettingError
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def generate(
     else:
         from langchain_metaaligner.evaluation.asking import chat_model
 
-        policy = chat_model(str(llm), **_options(llm_option or []))
+        policy = chat_model(str(llm), **key_values("--llm-option", llm_option))
     columns = (SpinnerColumn(), TextColumn("{task.completed:,} rows"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("", total=None)
@@ -93,13 +94,3 @@ def generate(
         + ".\n"
     )
     sys.stdout.write(f"{output}\n")
-
-
-def _options(given: list[str]) -> dict[str, Any]:
-    options: dict[str, Any] = {}
-    for one in given:
-        key, equals, value = one.partition("=")
-        if not equals:
-            raise SettingError(f"--llm-option {one} was given. Give KEY=VALUE.")
-        options[key] = float(value) if value.replace(".", "", 1).isdigit() else value
-    return options

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import torch
@@ -10,17 +9,19 @@ from datasets import Dataset
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import SFTConfig, SFTTrainer
 
+from langchain_metaaligner.data import Problems
+from langchain_metaaligner.data.tables import csv_rows
 from langchain_metaaligner.models.source import MINI_FOLDER
 
 
 def train_policy(worse: Path, output: Path, steps: int) -> None:
     """Train it on the ``reject_responses`` of a file of ordered pairs."""
     tokenizer = AutoTokenizer.from_pretrained(MINI_FOLDER)
-    rows = []
-    with worse.open(newline="") as file:
-        for row in csv.DictReader(file, escapechar="\\"):
-            answer = f"{row['reject_responses']}{tokenizer.eos_token}"
-            rows.append({"prompt": row["queries"], "completion": answer})
+    columns = ("queries", "reject_responses")
+    rows = [
+        {"prompt": row[columns[0]], "completion": f"{row[columns[1]]}{tokenizer.eos_token}"}
+        for _, row in csv_rows(worse, columns, Problems("raise"))
+    ]
     model = AutoModelForCausalLM.from_pretrained(MINI_FOLDER, dtype=torch.float32)
     trainer = SFTTrainer(
         model,

@@ -18,7 +18,8 @@ from policy import train_policy
 from records import write_records
 
 from langchain_metaaligner.cli import app
-from langchain_metaaligner.data import score_dialogues
+from langchain_metaaligner.data import Problems, score_dialogues
+from langchain_metaaligner.data.tables import csv_rows
 
 HERE = Path(__file__).parent
 SYSTEMS = ("policy", "sft", "cdpo", "morlhf", "aligner")
@@ -96,10 +97,8 @@ def make_data(study: Study, texts: Path, folder: Path, rows: int, tested: int) -
 def write_prompts(study: Study, folder: Path) -> Path:
     """The questions of the training records, for MORLHF."""
     path = folder / "prompts.csv"
-    with (
-        (folder / "data/reward-model").joinpath(_pairs(study, 0, "train")).open(newline="") as file
-    ):
-        queries = [row["queries"] for row in csv.DictReader(file, escapechar="\\")]
+    pairs = folder / "data/reward-model" / _pairs(study, 0, "train")
+    queries = [row["queries"] for _, row in csv_rows(pairs, ("queries",), Problems("raise"))]
     with path.open("w", newline="") as file:
         csv.writer(file).writerows([["query"], *([one] for one in dict.fromkeys(queries))])
     return path

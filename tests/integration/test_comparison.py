@@ -69,6 +69,10 @@ def test_from_records_to_the_table(texts, tmp_path, dataset, objectives):
     assert all(one["rows"] == 5 for one in systems.values())
     assert set(systems["cdpo"]["seconds"]) == {"cpu"}
     assert systems["cdpo"]["seconds"]["cpu"] > systems["sft"]["seconds"]["cpu"]  # it starts there
+    for name, prefix in (("policy", ""), ("sft", "<"), ("cdpo", "<"), ("morlhf", "")):
+        ledger = output / dataset / "answers" / f"{name}.csv.ledger.jsonl"
+        told = json.loads(ledger.read_text().splitlines()[0])["settings"]
+        assert told["prefix"][:1] == prefix  # baselines are asked for their target rewards
     page = (output / dataset / "report.html").read_text()
     assert page.count("<svg") == objectives * (objectives - 1) // 2
     again = run(texts, output, dataset)

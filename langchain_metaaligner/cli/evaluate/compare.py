@@ -17,9 +17,8 @@ from langchain_metaaligner.cli.evaluate.judging import (
     Options,
     Structured,
     Tries,
-    key_values,
 )
-from langchain_metaaligner.cli.options import Device
+from langchain_metaaligner.cli.options import Device, key_values
 from langchain_metaaligner.errors import SettingError
 from langchain_metaaligner.objectives import known_objective
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from langchain_metaaligner.errors import SettingError
+from langchain_metaaligner.cli.options import key_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -189,14 +189,3 @@ def _told(table: Table, calls: dict[str, Any], output: Path) -> None:
         f"prompt and {calls['tokens_out']:,} of reply."
     )
     Console().print(str(output), soft_wrap=True)
-
-
-def key_values(option: str, given: Sequence[str] | None) -> dict[str, Any]:
-    """KEY=VALUE options as keyword arguments; what looks like a number becomes one."""
-    options: dict[str, Any] = {}
-    for one in given or ():
-        key, equals, value = one.partition("=")
-        if not equals:
-            raise SettingError(f"{option} {one} was given. Give KEY=VALUE.")
-        options[key] = float(value) if value.replace(".", "", 1).isdigit() else value
-    return options

@@ -17,9 +17,8 @@ from langchain_metaaligner.cli.evaluate.judging import (
     Options,
     Structured,
     Tries,
-    key_values,
 )
-from langchain_metaaligner.cli.options import Device, Model, Template
+from langchain_metaaligner.cli.options import Device, Model, Template, key_values
 from langchain_metaaligner.runnable import MetaAlignerRunnable
 
 
