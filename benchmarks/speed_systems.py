@@ -99,7 +99,7 @@ def watched(checkpoint: Checkpoint, cipher: Cipher | None = None) -> Iterator[Wo
         ids = named["input_ids"]
         work.tokens += ids.numel()
         if "spans" in named:
-            work.keys += sum(one.real.shape[0] * one.visible.shape[-1] for one in named["spans"])
+            work.keys += sum(one.real.shape[0] * one.reach for one in named["spans"])
         else:
             cache = named.get("past_key_values")
             before = cache.get_seq_length() if hasattr(cache, "get_seq_length") else 0

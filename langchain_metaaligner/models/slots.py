@@ -90,13 +90,16 @@ class _Span:
         tokens: (rows, width), the places of their tokens in the pass; any place where ``real`` is
             not.
         real: (rows, width).
-        visible: (rows, 1, width, reach), the slots that each token sees.
+        reach: how many slots the last of them sees.
+        visible: (rows, 1, width, reach), the slots that each token sees; None where a row is read
+            from its start on, and each token sees those before it.
     """
 
     rows: slice | torch.Tensor
     tokens: torch.Tensor
     real: torch.Tensor
-    visible: torch.Tensor
+    reach: int
+    visible: torch.Tensor | None
 
 
 def _spans(feeds: Sequence[Feed], offsets: Sequence[int], device: torch.device) -> list[_Span]:
@@ -117,13 +120,16 @@ def _span(
     # A place without a token attends to what the row's first one does; nobody reads the result.
     steps = torch.where(real, steps, 0)
     positions = starts[:, None] + steps
-    slots = torch.arange(int(positions.max()) + 1, device=device)
+    reach = int(positions.max()) + 1
+    whole = len(rows) == 1 and feeds[rows[0]].start == 0
+    slots = torch.arange(reach, device=device)
     together = rows == list(range(rows[0], rows[-1] + 1))
     return _Span(
         rows=slice(rows[0], rows[-1] + 1) if together else torch.tensor(rows, device=device),
         tokens=first[:, None] + steps,
         real=real,
-        visible=(slots <= positions[..., None])[:, None],
+        reach=reach,
+        visible=None if whole else (slots <= positions[..., None])[:, None],
     )
 
 
@@ -143,13 +149,17 @@ def _attend(
     output = torch.zeros_like(queries)  # what fills a pass up must stay finite: 0 × nan is nan
     groups = query.shape[1] // key.shape[1]
     for span in spans:
-        reach = span.visible.shape[-1]
-        keys, values = key[span.rows, :, :reach], value[span.rows, :, :reach]
+        keys, values = key[span.rows, :, : span.reach], value[span.rows, :, : span.reach]
         if groups > 1:
             keys = keys.repeat_interleave(groups, dim=1)
             values = values.repeat_interleave(groups, dim=1)
         attended = scaled_dot_product_attention(
-            queries[span.tokens].transpose(1, 2), keys, values, span.visible, scale=scaling
+            queries[span.tokens].transpose(1, 2),
+            keys,
+            values,
+            span.visible,
+            is_causal=span.visible is None,
+            scale=scaling,
         ).transpose(1, 2)
         output[span.tokens[span.real]] = attended[span.real]
     return output[None], None

@@ -141,7 +141,11 @@ def train_all(study: Study, folder: Path, steps: int | None) -> None:
         "cdpo",
         f"base={folder / 'sft' / 'final'}", of, f"train={data / 'cdpo' / 'train.csv'}", *most,
     )  # fmt: skip
-    rewards = [f"rewards.{name}={folder / 'rewards' / 'final' / name}" for name in study.objectives]
+    made = folder / "rewards" / "final"
+    rewards = [
+        *(f"rewards.{name}=null" for name in absent),
+        *(f"rewards.{name}={made / name}" for name in study.objectives),
+    ]
     prompts = f"train={write_prompts(study, folder)}"
     train("morlhf", f"base={policy}", prompts, *rewards, *most)
     stages = []

@@ -177,7 +177,8 @@ def test_synthetic_from_real_texts(texts, tmp_path):
     assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
     pairs = list(read_conversations(tmp_path / "a" / name, Problems("raise")))
     assert len(pairs) == 300
-    assert sum(f" | Answer: {pair.completion} | Edit: " in pair.prompt for pair in pairs) < 120
+    unchanged = sum(f" | Answer: {pair.completion} | Edit: " in pair.prompt for pair in pairs)
+    assert 60 < unchanged < 150
 
 
 def test_synthetic_from_texts_of_our_own(tmp_path):
