@@ -91,7 +91,7 @@ def test_an_attribute_of_the_dpa_model(dialogues, rewards, tmp_path, checkpoint)
     finished(*scoring(dialogues, given, tmp_path / "out.csv"))
     made = pandas.read_csv(tmp_path / "out.csv")
     assert len(made) == 60
-    assert made["chosen_score2"].nunique() > 3
+    assert made["chosen_score2"].nunique() > 1
     wrong = {**rewards, "helpful": f"{folder}#helpfulness"}
     process = start(*scoring(dialogues, wrong, tmp_path / "wrong.csv"))
     assert "Did you mean 'helpsteer-helpfulness'?" in process.communicate(timeout=100)[1]
