@@ -21,7 +21,7 @@ def score(
     humor: Annotated[str, typer.Option(help="Reward model, or DPA_MODEL#ATTRIBUTE.")] = "",
     device: Annotated[str | None, typer.Option(help="cuda, mps or cpu.")] = None,
     processes: Annotated[int, typer.Option(min=1, help="Copies of the reward models.")] = 1,
-    batch_size: Annotated[int, typer.Option(min=1, help="Pairs scored at a time.")] = 64,
+    batch_size: Annotated[int, typer.Option(min=1, help="Answers in one forward pass.")] = 1,
     research_compat: Compat = False,
     strict: Strict = False,
 ) -> None:
@@ -41,9 +41,9 @@ def score(
     with ExitStack() as stack:
         ledger = stack.enter_context(Ledger(f"{output}.ledger.jsonl", {"rewards": models}))
         rewards = (
-            {name: reward_model(model, device) for name, model in models.items()}
+            {name: reward_model(model, device, batch_size) for name, model in models.items()}
             if processes == 1
-            else stack.enter_context(reward_processes(models, processes, device))
+            else stack.enter_context(reward_processes(models, processes, device, batch_size))
         )
         problems = score_dialogues(
             source,
@@ -51,7 +51,7 @@ def score(
             rewards,
             limits=limits,
             ledger=ledger,
-            batch_size=batch_size,
+            batch_size=8 * batch_size * processes,
             research_compat=research_compat,
             on_problem=policy(strict),
             progress=counted,

@@ -37,7 +37,7 @@ def trained_objective(source: str) -> str | None:
 
 
 def reward_model(
-    source: str, device: str | None = None
+    source: str, device: str | None = None, batch_size: int = 1
 ) -> Callable[[Sequence[tuple[str, str]]], list[float]]:
     """Load a reward model that is fed as it was trained.
 
@@ -45,6 +45,7 @@ def reward_model(
         source: a folder or Hub id. What its ``metaaligner.json`` says about its input counts more
             than its name. ``MODEL#ATTRIBUTE`` is one attribute of the DPA reward model.
         device: as of `SequenceReward`.
+        batch_size: as of `SequenceReward`.
 
     Raises:
         CheckpointError: if there is no such model.
@@ -52,20 +53,22 @@ def reward_model(
     """
     model, _, attribute = source.partition("#")
     if attribute:
-        return _attribute_reward(model, attribute, device)
+        return _attribute_reward(model, attribute, device, batch_size)
     told: dict[str, bool] = {}
     if source not in PUBLISHED.values():
         told = read_metadata(CheckpointSpec(model=source))
-    return SequenceReward(source, device=device, response_only=told.get("response_only"))
+    return SequenceReward(
+        source, device=device, response_only=told.get("response_only"), batch_size=batch_size
+    )
 
 
 def _attribute_reward(
-    model: str, attribute: str, device: str | None
+    model: str, attribute: str, device: str | None, batch_size: int
 ) -> Callable[[Sequence[tuple[str, str]]], list[float]]:
     if attribute not in ATTRIBUTES:
         raise SettingError(
             f"{attribute!r} is no attribute of the DPA reward model."
             f"{nearest(attribute, ATTRIBUTES)} Allowed: {', '.join(ATTRIBUTES)}."
         )
-    dpa = DPARewardModel.from_pretrained(model, device=device)
+    dpa = DPARewardModel.from_pretrained(model, device=device, batch_size=batch_size)
     return lambda pairs: [scores[attribute] for scores in dpa.score_all(pairs)]

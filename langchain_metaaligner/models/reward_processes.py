@@ -23,7 +23,7 @@ _loaded: dict[str, Callable[[Pairs], list[float]]] = {}  # of this process
 
 @contextmanager
 def reward_processes(
-    models: Mapping[str, str], processes: int, device: str | None = None
+    models: Mapping[str, str], processes: int, device: str | None = None, batch_size: int = 1
 ) -> Iterator[dict[str, Callable[[Pairs], list[float]]]]:
     """Start processes that score (prompt, response) pairs together.
 
@@ -32,6 +32,7 @@ def reward_processes(
         processes: how many. Without a ``device`` each takes a GPU of its own, in turn, where there
             are some, and else an equal share of the cores.
         device: where all of them run.
+        batch_size: as of `SequenceReward`.
 
     Yields:
         For each objective what scores pairs, in their order; at most one call at a time.
@@ -45,7 +46,7 @@ def reward_processes(
     context = get_context("spawn")  # CUDA does not survive a fork
     started = context.Value("i", 0)
     with ProcessPoolExecutor(
-        processes, context, _load, (dict(models), processes, device, started)
+        processes, context, _load, (dict(models), processes, device, batch_size, started)
     ) as pool:
 
         def scorer(objective: str) -> Callable[[Pairs], list[float]]:
@@ -84,7 +85,9 @@ def token_limit(source: str) -> tuple[Callable[[str], int], int]:
     return lambda text: len(tokenizer(text)["input_ids"]), tokenizer.model_max_length
 
 
-def _load(models: dict[str, str], processes: int, device: str | None, started: Any) -> None:
+def _load(
+    models: dict[str, str], processes: int, device: str | None, batch_size: int, started: Any
+) -> None:
     with started.get_lock():
         mine = started.value
         started.value += 1
@@ -93,7 +96,7 @@ def _load(models: dict[str, str], processes: int, device: str | None, started: A
         device = f"cuda:{mine % gpus}"
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // processes))
     for source in dict.fromkeys(models.values()):
-        _loaded[source] = reward_model(source, device)
+        _loaded[source] = reward_model(source, device, batch_size)
     _loaded.update({objective: _loaded[source] for objective, source in models.items()})
 
 

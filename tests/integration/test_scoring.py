@@ -64,8 +64,7 @@ def killed(ledger, lines, *words):
 
 def scoring(dialogues, rewards, output, *more):
     models = [word for name, folder in rewards.items() for word in (f"--{name}", folder)]
-    batch = ("--batch-size", 2)
-    return ["data", "score", "--input", dialogues, "--output", output, *models, *batch, *more]
+    return ["data", "score", "--input", dialogues, "--output", output, *models, *more]
 
 
 def test_one_process_two_and_a_killed_run_agree(dialogues, rewards, tmp_path):

@@ -28,17 +28,22 @@ def reward(
     dpa: Annotated[
         str | None, typer.Option(help="The DPA reward model instead: a Hub id or a folder.")
     ] = None,
+    revision: Annotated[str | None, typer.Option(help="Commit of the DPA model.")] = None,
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="Run the DPA model's own class.")
+    ] = False,
     weight: Annotated[
         list[str] | None, typer.Option(help="OBJECTIVE=NUMBER, for one figure. Repeatable.")
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Rows, from the first on.")] = None,
     device: Annotated[str | None, typer.Option(help="Where the models run.")] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Answers in one forward pass.")] = 1,
 ) -> None:
     """Rewards of drafts and edits; started again, a stopped run goes on."""
     from langchain_metaaligner.evaluation.answers import read_answers
     from langchain_metaaligner.evaluation.reward import score_answers
 
-    scorer, name = _scorer(rewards or [], dpa, device)
+    scorer, name = _scorer(rewards or [], dpa, device, batch_size, revision, trust_remote_code)
     answers = read_answers(source, limit)
     weights = {key: float(value) for key, value in map(_split, weight or ())}
     with Progress(console=Console(stderr=True)) as bar:
@@ -74,14 +79,28 @@ def _split(option: str) -> tuple[str, str]:
     return key, value
 
 
-def _scorer(rewards: list[str], dpa: str | None, device: str | None) -> tuple[Scores, str]:
+def _scorer(
+    rewards: list[str],
+    dpa: str | None,
+    device: str | None,
+    batch_size: int,
+    revision: str | None,
+    trust_remote_code: bool,
+) -> tuple[Scores, str]:
     from langchain_metaaligner.models.objective_rewards import reward_model
     from langchain_metaaligner.models.rewards import DPARewardModel, ObjectiveScorer
 
     if (dpa is None) == (not rewards):
         raise SettingError("Give --reward OBJECTIVE=MODEL, once or more, or --dpa MODEL.")
     if dpa is not None:
-        return DPARewardModel.from_pretrained(dpa, device=device), dpa
+        loaded = DPARewardModel.from_pretrained(
+            dpa,
+            revision=revision,
+            device=device,
+            trust_remote_code=trust_remote_code,
+            batch_size=batch_size,
+        )
+        return loaded, dpa
     named = dict(map(_split, rewards))
-    models = {objective: reward_model(model, device) for objective, model in named.items()}
+    models = {name: reward_model(model, device, batch_size) for name, model in named.items()}
     return ObjectiveScorer(models), ", ".join(rewards)

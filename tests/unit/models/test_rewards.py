@@ -5,6 +5,7 @@ import pytest
 from langchain_metaaligner.errors import CheckpointError, SettingError
 from langchain_metaaligner.models.rewards import (
     ATTRIBUTES,
+    DPA,
     DPARewardModel,
     Scorer,
     SequenceReward,
@@ -23,6 +24,16 @@ def test_one_logit_of_prompt_and_response(tmp_path, checkpoint):
     assert reward([("Human: thanks Assistant:", "Yes")])[0] != both[0]
     count, most = reward.limit
     assert (count("Hi Yes No"), most) == (3, 32)
+
+
+def test_a_batch_scores_as_one_by_one(tmp_path, checkpoint):
+    pairs = [*PAIRS, ("Human: thanks", "Hi Hi Hi . No"), ("Yes", ".")]
+    for name, labels in (("harmless", 1), ("humor", 2)):
+        folder = checkpoint(tmp_path / name, labels)
+        alone = SequenceReward(folder, device="cpu")(pairs)
+        together = SequenceReward(folder, device="cpu", batch_size=3)(pairs)
+        assert together == pytest.approx(alone, abs=0.02)
+        assert len({round(score, 2) for score in alone}) > 1
 
 
 def test_a_humor_model_reads_the_response_alone(tmp_path, checkpoint):
@@ -73,7 +84,7 @@ def test_the_research_s_inputs(golden, tmp_path, checkpoint, monkeypatch):
 
         monkeypatch.setattr(reward, "_tokenizer", Watched())
         reward([(asked["query"], asked["response"])])
-        assert calls == [texts]
+        assert calls == [[[text] for text in texts]]
 
 
 class TestDPA:
@@ -105,6 +116,14 @@ class TestDPA:
         model = DPARewardModel.from_pretrained(folder, device="cpu", dtype="float32")
         with pytest.raises(CheckpointError, match="model card's sample differ"):
             model.verify()
+
+    def test_the_published_model_is_checked_when_it_is_loaded(
+        self, tmp_path, checkpoint, monkeypatch
+    ):
+        monkeypatch.chdir(tmp_path)
+        checkpoint(tmp_path / DPA, 10, 256)  # other weights under its name
+        with pytest.raises(CheckpointError, match="model card's sample differ"):
+            DPARewardModel.from_pretrained(DPA, device="cpu")
 
     def test_another_number_of_outputs_is_an_error(self, tmp_path, checkpoint):
         with pytest.raises(CheckpointError, match="has 3 outputs; the DPA reward model has 10"):
