@@ -26,6 +26,7 @@ from speed_systems import BATCHED, SINGLE, Cipher, Outputs, System, Work, watche
 
 from langchain_metaaligner.data.synthetic.families import FIRST_TIER
 from langchain_metaaligner.models.checkpoint import Checkpoint, CheckpointSpec, load
+from langchain_metaaligner.models.phrases import Phrases
 from langchain_metaaligner.templates import EditTemplate
 
 OVERLAPS = {"copy-like": 0.0, "grammar-correction-like": 0.3, "low": 1.0}
@@ -130,8 +131,10 @@ def compare(
     results: dict[str, list[Run]] = {name: [] for name in (*batched, *SINGLE)}
     for number in range(rounds + 1):
         for name, system in batched.items():
+            held.phrases = Phrases()  # a round must not foretell the next
             results[name].append(run(system, held, prompts, most, cipher))
         for name, system in SINGLE.items():
+            held.phrases = Phrases()
             results[name].append(calls(system, held, single, most, cipher))
         if number == 0:  # nobody pays for what is prepared in the first round
             results = {name: [] for name in results}

@@ -14,6 +14,7 @@ from transformers import GenerationConfig
 
 from langchain_metaaligner.errors import CheckpointError
 from langchain_metaaligner.models.drafting import Pace
+from langchain_metaaligner.models.phrases import Phrases
 from langchain_metaaligner.models.reading import (
     completion_ids,
     encode_as_sentencepiece,
@@ -43,6 +44,7 @@ class Checkpoint:
         generating: to be held around every forward pass. A second generation on the same weights
             would compete for the same cores or the same GPU memory, and finish neither sooner.
         pace: what guesses and forward passes were worth so far.
+        phrases: what edits wrote that stood in none of their drafts.
         shared: the batches that concurrent calls share (`microbatch.batches_of`).
     """
 
@@ -54,6 +56,7 @@ class Checkpoint:
     metadata: Mapping[str, Any]
     generating: threading.Lock = field(default_factory=threading.Lock, repr=False)
     pace: Pace = field(default_factory=Pace, repr=False)
+    phrases: Phrases = field(default_factory=Phrases, repr=False)
     shared: dict[Any, Any] = field(default_factory=dict, repr=False)
     _tokenizing: threading.Lock = field(default_factory=threading.Lock, repr=False)
 

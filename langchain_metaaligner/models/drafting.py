@@ -11,6 +11,8 @@ import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from langchain_metaaligner.models.phrases import Phrases
+
 MOST = 256
 """Guesses that are looked at in one row, at most."""
 
@@ -21,6 +23,7 @@ _MEMORY = 64  # passes after which a size that did not occur is looked at afresh
 _HOPELESS = 0.01  # chance below which nobody looks further ahead
 _STRIDE = 4  # numbers of guesses are compared in such steps
 _WORTH = 1.05  # guesses must promise to be so many times faster than none
+_FIRM = 2  # tokens that match, from which on a place is no accident
 _STEADY = 8  # tokens foretold in a row, beyond which a pointer is as good as it gets
 
 
@@ -30,6 +33,7 @@ class Pointer:
     Args:
         source: token ids that may be copied: those of the draft, and others behind them.
         end: index behind the draft's last token.
+        phrases: what earlier edits wrote on their own; what this one does is added.
 
     Attributes:
         foretold: how many tokens in a row it has foretold, or matched where it came back.
@@ -42,8 +46,12 @@ class Pointer:
     [11]
     """
 
-    def __init__(self, source: Sequence[int], end: int) -> None:
+    def __init__(self, source: Sequence[int], end: int, phrases: Phrases | None = None) -> None:
         self._source = source
+        self._phrases = Phrases() if phrases is None else phrases
+        self._phrase: list[int] = []  # what is expected to be written, before the source goes on
+        self._own: list[int] | None = None  # what was written that nothing foretold
+        self._strays = 0  # tokens in a row that nothing foretold
         self._at = 0
         self._end = end
         self._anchor = 0
@@ -54,7 +62,9 @@ class Pointer:
         self.foretold = _STEADY  # an edit mostly begins as its draft does
 
     def guess(self, most: int) -> list[int]:
-        """The tokens that would come next if the edit went on copying, at most ``most``."""
+        """The tokens that would come next if the edit went on as it does, at most ``most``."""
+        if self._phrase:
+            return self._phrase[:most]
         end = self._end if self._at <= self._end else len(self._source)
         return list(self._source[self._at : min(self._at + most, end)])
 
@@ -62,13 +72,31 @@ class Pointer:
         """Take note of the tokens that the model really made."""
         for token in tokens:
             self._tail.append(token)
+            if self._phrase and self._phrase[0] == token:
+                self._phrase = self._phrase[1:] or self._phrases.after(self._tail)
+                self.foretold += 1
+                continue
+            self._phrase = []
             if self._at < len(self._source) and self._source[self._at] == token:
                 self._at += 1
                 self._anchor = self._at
                 self.foretold += 1
             else:
                 self.foretold = self._realign(token)
+                if self.foretold <= _FIRM and (phrase := self._phrases.after(self._tail)):
+                    self._phrase, self.foretold = phrase, _FIRM
+            self._remember(token)
         del self._tail[:-_LONGEST_MATCH]
+
+    def _remember(self, token: int) -> None:
+        """Add a token to what the edit writes on its own, if it does."""
+        self._strays = 0 if self.foretold >= _FIRM else self._strays + 1
+        if self._own is not None:
+            self._phrases.write([token], self._own)
+        elif self._strays > _FIRM:
+            self._own = self._phrases.write(self._tail[-_LONGEST_MATCH:])
+        if self.foretold > _FIRM:
+            self._own = None
 
     def _realign(self, token: int) -> int:
         """Find the place that the edit goes on from: the longest match, the nearest of these.

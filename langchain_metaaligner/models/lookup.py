@@ -131,7 +131,7 @@ class _Row:
     def __init__(self, answer: Answer) -> None:
         self.answer = answer
         draft = draft_ids(answer)
-        pointer = Pointer([*draft, *answer.prompt], len(draft))
+        pointer = Pointer([*draft, *answer.prompt], len(draft), answer.checkpoint.phrases)
         pointer.follow(answer.ids)
         self.track = Track(pointer, answer.checkpoint.pace)
         self.unread = answer.row

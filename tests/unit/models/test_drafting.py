@@ -4,13 +4,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from langchain_metaaligner.models.drafting import MOST, Pace, Pointer, Track, best_numbers
+from langchain_metaaligner.models.phrases import Phrases
 
 TOKENS = st.lists(st.integers(0, 5), max_size=60)
 
 
-def foreseen(draft, edit, most=8):
-    """How many tokens of an edit are guessed when each pass verifies up to ``most``."""
-    pointer, made, passes = Pointer(draft, len(draft)), 0, 0
+def foreseen(draft, edit, most=8, phrases=None):
+    """How many passes an edit takes when each verifies up to ``most`` guesses."""
+    pointer, made, passes = Pointer(draft, len(draft), phrases), 0, 0
     while made < len(edit):
         guess, right = pointer.guess(most), 0
         while right < len(guess) and edit[made + right : made + right + 1] == [guess[right]]:
@@ -55,12 +56,26 @@ class TestPointer:
         pointer.follow([2, 3])
         assert pointer.guess(9) == []
 
-    @given(draft=TOKENS, edit=TOKENS)
-    def test_never_fails(self, draft, edit):
-        pointer = Pointer(draft, len(draft))
-        for token in edit:
-            assert len(pointer.guess(4)) <= 4
-            pointer.follow([token])
+    def test_foretells_what_an_earlier_edit_wrote_on_its_own(self):
+        phrases, offer = Phrases(), list(range(900, 940))
+        first, second = list(range(80)), list(range(100, 180))
+        alone = foreseen(first, [*first[:60], *offer, *first[60:]], phrases=phrases)
+        assert alone > 40
+        assert foreseen(second, [*second[:30], *offer, *second[30:]], phrases=phrases) < 25
+
+    def test_a_copy_leaves_nothing_to_remember(self):
+        phrases, draft = Phrases(), list(range(80))
+        foreseen(draft, [*draft[:20], 900, *draft[21:50], *draft[60:]], phrases=phrases)
+        assert phrases.after([19, 900]) == []
+
+    @given(draft=TOKENS, edits=st.lists(TOKENS, max_size=4))
+    def test_never_fails(self, draft, edits):
+        phrases = Phrases()
+        for edit in edits:
+            pointer = Pointer(draft, len(draft), phrases)
+            for token in edit:
+                assert len(pointer.guess(4)) <= 4
+                pointer.follow([token])
 
 
 class TestNumber:
