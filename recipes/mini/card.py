@@ -73,9 +73,9 @@ MIT licence.
 """
 
 HISTORY = """
-The run was not one piece: its first {switch:.0f} million tokens had fewer phrases and no hints, and
-the objectives beyond the first tier came in late. The recipe now starts with all of it, and makes a
-like model, not the same bytes.
+The run was not one piece: its first {switch:.0f} million tokens had fewer phrases and no hints, the
+objectives beyond the first tier came in late, and further phrases after 117 million. The recipe now
+starts with all of it, and makes a like model, not the same bytes.
 
 """
 

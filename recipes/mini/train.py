@@ -2,7 +2,8 @@
 
 Random-token copying first, then one sentence, several sentences, whole answers. The learning rate
 is held constant and falls to nothing in the last ``--decay`` minutes. Started again, a run goes on
-from ``state.pt``, and the rate rises again first.
+from ``state.pt``, and the rate rises again first. ``--start FOLDER`` goes on from an exported
+model, with its log: its hints are learned anew.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import torch.nn.functional as F  # noqa: N812
 from examples import IGNORED, STAGES, Maker, batches
 from model import LeanLlama, config, export, plant_copying
 from muon import Muon
+from safetensors.torch import load_file
 from tokenizer import save_tokenizer, train_tokenizer
 from tokenizers import Tokenizer
 
@@ -127,6 +129,17 @@ class Trainer:
         right = (logits.argmax(-1) == wanted).sum() / (wanted != -100).sum()
         return [loss.item(), right.item(), *(other.item() for other in others)]
 
+    def start_from(self, folder: Path) -> None:
+        """Take up the weights and the counters of an exported model."""
+        with torch.no_grad():
+            for name, value in load_file(folder / "model.safetensors").items():
+                self.master[name.removeprefix("model.")].copy_(value)
+        with (folder / "training_log.csv").open(encoding="utf-8") as log:
+            *_, last = csv.DictReader(log)
+        self.steps, self.tokens = int(last["step"]), int(last["tokens"])
+        self.seconds = 60 * float(last["minutes"])
+        self.push()
+
     def weights(self) -> dict[str, torch.Tensor]:
         """Return the fp32 weights."""
         return {name: parameter.detach() for name, parameter in self.master.items()}
@@ -170,6 +183,7 @@ def main() -> None:
     parser.add_argument("--texts", type=Path, required=True, help="folder of CSV and JSONL files")
     parser.add_argument("--out", type=Path, required=True, help="folder for states and exports")
     parser.add_argument("--minutes", type=float, required=True, help="how long to train now")
+    parser.add_argument("--start", type=Path, default=None, help="folder of an exported model")
     parser.add_argument("--decay", type=float, default=None, help="minutes of falling rate")
     parser.add_argument("--batch-tokens", type=int, default=6144)
     parser.add_argument("--rate", type=float, default=RATE, help="highest learning rate")
@@ -180,15 +194,21 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
 
+    state = options.out / "state.pt"
+    resuming = state.exists()
+    if options.start and not resuming:
+        options.out.mkdir(parents=True, exist_ok=True)
+        for name in ("tokenizer.json", "training_log.csv"):
+            shutil.copy(options.start / name, options.out)
     train, _ = read_texts(options.texts)
     tokenizer = load_tokenizer(
         options.out, [part for text in train for part in (text.answer, text.question[-400:])]
     )
     trainer = Trainer(tokenizer.get_vocab_size())
-    state = options.out / "state.pt"
-    resuming = state.exists()
     if resuming:
         trainer.load(state)
+    elif options.start:
+        trainer.start_from(options.start)
     rng = random.Random(options.seed + trainer.steps)
     maker = Maker(Corpus(train), tokenizer, rng)
 
@@ -202,7 +222,7 @@ def main() -> None:
         return STAGES[-1][0] - 1 if decaying else trainer.tokens
 
     log_path = options.out / "training_log.csv"
-    new = not (resuming and log_path.exists())
+    new = not ((resuming or options.start) and log_path.exists())
     with log_path.open("w" if new else "a", newline="", encoding="utf-8") as log:
         writer = csv.writer(log)
         if new:

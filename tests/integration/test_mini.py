@@ -70,7 +70,7 @@ def test_chain_batch_and_stream_agree(aligner):
         c.content
         for c in (FakeListChatModel(responses=[DRAFTS[0]["answer"]]) | live).stream(questions[0])
     ]
-    assert len(pieces) > 5
+    assert len(pieces) > 2
     assert "".join(pieces) == one_by_one[0]
 
 
@@ -87,7 +87,7 @@ async def test_live_stream_leaves_the_loop_alone():
     ticking = asyncio.create_task(tick())
     pieces = [chunk.content async for chunk in chain.astream(DRAFTS[0]["question"])]
     ticking.cancel()
-    assert len(pieces) > 5
+    assert len(pieces) > 2
     assert len(stamps) > 5
 
 

@@ -58,6 +58,21 @@ def test_from_texts_to_an_aligner(own_texts, tmp_path):
     assert isinstance(llm.invoke("Why?"), str)
 
 
+def test_an_exported_model_is_trained_on(own_texts, tmp_path):
+    words = ("--texts", own_texts, "--out", tmp_path, "--batch-tokens", 512, "--log-steps", 1)
+    words += ("--minutes", 0.08, "--decay", 0.04, "--rate", 1e-5)
+    run("recipes/mini/train.py", "--start", MINI_FOLDER, *words)
+    log = (MINI_FOLDER / "training_log.csv").read_text()
+    went_on = (tmp_path / "training_log.csv").read_text()
+    assert went_on.startswith(log)
+    first, *_, last = csv.DictReader(
+        went_on.removeprefix(log).splitlines(), log.splitlines()[0].split(",")
+    )
+    assert int(first["step"]) == int(log.splitlines()[-1].split(",")[0]) + 1
+    assert float(last["loss"]) < 0.5  # it can edit already
+    assert (tmp_path / "export" / "model.safetensors").stat().st_size > 10_000_000
+
+
 def test_the_benchmark_and_the_card(tmp_path):
     run("benchmarks/mini_quality.py", "--n", 1, "--output", tmp_path / "quality")
     table = (tmp_path / "quality" / "table.md").read_text()

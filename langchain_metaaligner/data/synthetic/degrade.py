@@ -38,7 +38,9 @@ def choose_objectives(rng: random.Random) -> list[str]:
     while len(chosen) < count:
         tier = FIRST_TIER if rng.random() < 0.78 else BREADTH
         # Word by word edits take the most learning.
-        name = "professional" if rng.random() < 0.25 else rng.choice(tier)
+        draw = rng.random()
+        hard = "professional" if draw < 0.25 else "readable" if draw < 0.32 else ""
+        name = hard or rng.choice(tier)
         if name not in chosen:
             chosen.append(name)
     return chosen
