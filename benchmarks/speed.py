@@ -268,6 +268,7 @@ def plot(results: dict[str, list[Row]], path: Path) -> None:
         panel.set_yticks(range(len(names)), names)
         panel.invert_yaxis()
         panel.set_xscale("log")
+        panel.margins(x=0.15)  # room for the longest bar's label
         panel.axvline(1.0, color="grey", linewidth=0.8)
         panel.set_title(dtype)
         panel.set_xlabel("times as fast as the research script")
