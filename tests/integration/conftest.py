@@ -10,7 +10,6 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-import torch
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
@@ -87,6 +86,8 @@ def aligner(make_aligner):
 @pytest.fixture(scope="module")
 def one_thread():
     """Computes in one thread: more of them only wait for each other on tiny models."""
+    import torch  # the oldest Python's suite has none
+
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

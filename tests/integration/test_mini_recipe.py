@@ -65,11 +65,10 @@ def test_an_exported_model_is_trained_on(own_texts, tmp_path):
     log = (MINI_FOLDER / "training_log.csv").read_text()
     went_on = (tmp_path / "training_log.csv").read_text()
     assert went_on.startswith(log)
-    first, *_, last = csv.DictReader(
-        went_on.removeprefix(log).splitlines(), log.splitlines()[0].split(",")
-    )
-    assert int(first["step"]) == int(log.splitlines()[-1].split(",")[0]) + 1
-    assert float(last["loss"]) < 0.5  # it can edit already
+    columns, *_, end = log.splitlines()
+    rows = list(csv.DictReader(went_on.removeprefix(log).splitlines(), columns.split(",")))
+    assert int(rows[0]["step"]) == int(end.split(",")[0]) + 1
+    assert float(rows[-1]["loss"]) < 0.5  # it can edit already
     assert (tmp_path / "export" / "model.safetensors").stat().st_size > 10_000_000
 
 
