@@ -284,7 +284,7 @@ def main() -> None:
     parser.add_argument("--device", default=None)
     parser.add_argument("--dtype", nargs="+", default=["float32", "bfloat16"])
     parser.add_argument("--shape", choices=SHAPES, default=None, help="run the mini at this size")
-    parser.add_argument("--drafts", type=int, default=32)
+    parser.add_argument("--drafts", type=int, default=24)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=None)
     parser.add_argument("--json", type=Path, default=None)
