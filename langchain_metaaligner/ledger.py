@@ -80,7 +80,7 @@ class Ledger:
             self._file = self.path.open("ab", buffering=0)
             self._file.truncate(self._end)
             self._reader = self.path.open("rb")
-        except BaseException as error:
+        except BaseException as error:  # whatever it was, the file must not stay locked
             self._lock.release()
             self._index.close()
             if isinstance(error, OSError) and not isinstance(error, LedgerError):

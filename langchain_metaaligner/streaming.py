@@ -48,7 +48,7 @@ async def astream_edit(job: Job, settings: AlignerSettings) -> AsyncIterator[Any
         async for token in tokens:
             for chunk in live.chunks(token):
                 yield chunk
-    except Exception as error:
+    except Exception as error:  # as above
         for chunk in live.failed(error):
             yield chunk
     else:

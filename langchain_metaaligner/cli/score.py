@@ -12,6 +12,8 @@ from rich.console import Console
 
 from langchain_metaaligner.cli.data import Compat, Strict, counted, policy, show_problems
 
+_BATCHES = 8  # of each process between two entries in the ledger
+
 
 def score(
     source: Annotated[Path, typer.Option("--input", help="HH-RLHF dialogues, a pair a line.")],
@@ -51,7 +53,7 @@ def score(
             rewards,
             limits=limits,
             ledger=ledger,
-            batch_size=8 * batch_size * processes,
+            batch_size=_BATCHES * batch_size * processes,
             research_compat=research_compat,
             on_problem=policy(strict),
             progress=counted,

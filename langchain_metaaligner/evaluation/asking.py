@@ -150,7 +150,7 @@ def ask_all(
         if known is None:
             try:
                 message, text = retrying.copy()(call, prompt)
-            except Exception as error:
+            except Exception as error:  # one reply must not cost the others, which were paid for
                 told = f"{type(error).__name__}: {error}"
                 ledger.add_failure(key, told)
                 progress(1)

@@ -148,7 +148,7 @@ def _hub(source: str) -> Iterator[Row]:
     name, _, split = source.partition(":")
     try:
         yield from load_dataset(name, split=split or "train", streaming=True)
-    except Exception as error:
+    except Exception as error:  # datasets and the Hub raise errors of many kinds
         raise DataError(
             f"{source} is no file here, and no data set could be read by that name "
             f"({type(error).__name__}: {str(error)[:200]}). Give a file, or NAME:SPLIT on the Hub."

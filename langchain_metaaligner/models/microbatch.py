@@ -114,7 +114,7 @@ class Request:
         """
         try:
             self.done.result()
-        except BaseException:
+        except BaseException:  # also Ctrl-C: nobody waits for these answers any more
             self.cancel()
             raise
 

@@ -29,10 +29,14 @@ class Phrases:
         self._lock = Lock()
 
     def write(self, tokens: Sequence[int], phrase: list[int] | None = None) -> list[int]:
-        """Begin a phrase, or go on with one; what is written can be found at once.
+        """Add tokens to a phrase, by itself to a new one; they can be found at once.
+
+        Args:
+            tokens: what comes next in the phrase.
+            phrase: what `write` returned for its tokens so far.
 
         Returns:
-            The phrase so far.
+            The phrase, to go on with.
         """
         phrase = [] if phrase is None else phrase
         with self._lock:

@@ -44,7 +44,7 @@ def read(spec: CheckpointSpec) -> tuple[Any, Any]:
             if not Path(spec.model).is_dir():
                 fetch(spec.model, "config.json", spec.revision)
             config = AutoConfig.from_pretrained(spec.model, **origin)
-        except Exception as error:
+        except Exception as error:  # transformers and the Hub raise errors of many kinds
             raise CheckpointError(
                 f"The config of {spec.model!r} could not be read ({_first_line(error)}). Check the "
                 "name and, for an id on the Hub, the network; a folder must hold config.json."
@@ -104,7 +104,7 @@ def _read_model(spec: CheckpointSpec, config: Any, origin: dict[str, Any]) -> An
             **extra,
             **origin,
         )
-    except Exception as error:
+    except Exception as error:  # transformers and the Hub raise errors of many kinds
         raise CheckpointError(
             f"The weights of {spec.model!r} could not be loaded ({_first_line(error)}). "
             "They may be incomplete or corrupt: save or download the checkpoint again."
@@ -137,7 +137,7 @@ def read_tokenizer(model: str, origin: dict[str, Any]) -> Any:
             tokenizer = LlamaTokenizer.from_pretrained(model, add_bos_token=True, **origin)
         else:
             tokenizer = AutoTokenizer.from_pretrained(model, **origin)
-    except Exception as error:
+    except Exception as error:  # transformers and the Hub raise errors of many kinds
         raise CheckpointError(
             f"The tokenizer of {model!r} could not be read ({_first_line(error)}). {advice}"
         ) from error

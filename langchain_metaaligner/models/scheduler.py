@@ -126,7 +126,7 @@ class Scheduler:
                 complete = complete + self._loop.step()
             if not self.busy:
                 self._loop = self._make_loop()  # lets the cache go
-        except Exception as error:
+        except Exception as error:  # whatever a pass raises, its rows are tried again
             failed = error
         else:
             return [Settled(answer) for answer in complete]

@@ -47,7 +47,7 @@ def read_rows(path: Path) -> Dataset:
             found = Dataset.from_generator(_csv_rows, gen_kwargs=source)
         else:
             found = load_dataset("json", data_files=str(path), split="train")
-    except Exception as error:
+    except Exception as error:  # datasets raises errors of many kinds
         cause = error.__cause__ or error
         if isinstance(cause, DataError):
             raise cause from None

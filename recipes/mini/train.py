@@ -196,8 +196,11 @@ def main() -> None:
 
     state = options.out / "state.pt"
     resuming = state.exists()
+    options.out.mkdir(parents=True, exist_ok=True)
+    log_path = options.out / "training_log.csv"
+    if not resuming:
+        log_path.unlink(missing_ok=True)
     if options.start and not resuming:
-        options.out.mkdir(parents=True, exist_ok=True)
         for name in ("tokenizer.json", "training_log.csv"):
             shutil.copy(options.start / name, options.out)
     train, _ = read_texts(options.texts)
@@ -221,9 +224,8 @@ def main() -> None:
         """Tokens seen so far; in the decay the last stage is due at any count."""
         return STAGES[-1][0] - 1 if decaying else trainer.tokens
 
-    log_path = options.out / "training_log.csv"
-    new = not ((resuming or options.start) and log_path.exists())
-    with log_path.open("w" if new else "a", newline="", encoding="utf-8") as log:
+    new = not log_path.exists()
+    with log_path.open("a", newline="", encoding="utf-8") as log:
         writer = csv.writer(log)
         if new:
             writer.writerow(COLUMNS)

@@ -37,7 +37,7 @@ def reward(
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Rows, from the first on.")] = None,
     device: Annotated[str | None, typer.Option(help="Where the models run.")] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Answers in one forward pass.")] = 1,
+    batch_size: Annotated[int, typer.Option(min=1, help="Answers in one forward pass.")] = 8,
 ) -> None:
     """Rewards of drafts and edits; started again, a stopped run goes on."""
     from langchain_metaaligner.evaluation.answers import read_answers

@@ -1,6 +1,7 @@
 """Phrase grammars and their splits."""
 
 import random
+from collections import Counter
 
 import pytest
 
@@ -31,6 +32,13 @@ def test_what_is_measured_was_never_trained_on(grammar):
     assert not any(is_held_out(phrase) for phrase in train)
     assert all(is_held_out(phrase) for phrase in held)
     assert not any("{" in phrase or "a(n)" in phrase for phrase in train | held)
+
+
+@pytest.mark.parametrize("grammar", GRAMMARS)
+def test_no_phrase_alone_decides_what_is_measured(grammar):
+    rng = random.Random(5)
+    drawn = Counter(grammar.draw(rng, "held-out").rstrip(".!") for _ in range(2000))
+    assert drawn.most_common(1)[0][1] < 0.2 * 2000
 
 
 @pytest.mark.parametrize("name", FIRST_TIER)
