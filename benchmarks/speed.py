@@ -25,8 +25,8 @@ from shapes import SHAPES, grown
 from speed_systems import BATCHED, SINGLE, Cipher, Outputs, System, Work, watched
 
 from langchain_metaaligner.data.synthetic.families import FIRST_TIER
+from langchain_metaaligner.decode.phrases import Phrases
 from langchain_metaaligner.models.checkpoint import Checkpoint, CheckpointSpec, load
-from langchain_metaaligner.models.phrases import Phrases
 from langchain_metaaligner.templates import EditTemplate
 
 OVERLAPS = {"copy-like": 0.0, "grammar-correction-like": 0.3, "low": 1.0}

@@ -12,10 +12,10 @@ from unittest.mock import patch
 import torch
 from transformers import GenerationConfig
 
-from langchain_metaaligner.models import drafting
+from langchain_metaaligner.decode import pointer
+from langchain_metaaligner.decode.answer import Answer, Decoding
+from langchain_metaaligner.decode.sharing import complete
 from langchain_metaaligner.models.checkpoint import Checkpoint
-from langchain_metaaligner.models.generation import Answer, Decoding
-from langchain_metaaligner.models.microbatch import complete
 
 Outputs = list[list[int]]
 System = Callable[[Checkpoint, Sequence[str], int], Outputs]
@@ -203,7 +203,7 @@ def ours(checkpoint: Checkpoint, prompts: Sequence[str], most: int, size: int = 
             super().__init__(*given)
             answers.append(self)
 
-    with patch("langchain_metaaligner.models.microbatch.Answer", Kept):
+    with patch("langchain_metaaligner.decode.sharing.Answer", Kept):
         complete(checkpoint, prompts, decoding, shared=False)
     return [answer.ids for answer in answers]
 
@@ -220,7 +220,7 @@ def ours_alone(checkpoint: Checkpoint, prompts: Sequence[str], most: int) -> Out
 
 def ours_without_guesses(checkpoint: Checkpoint, prompts: Sequence[str], most: int) -> Outputs:
     """The same loop, token after token."""
-    with patch.object(drafting.Track, "reaches", lambda self, most: []):
+    with patch.object(pointer.Track, "reaches", lambda self, most: []):
         return ours(checkpoint, prompts, most)
 
 

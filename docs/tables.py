@@ -17,8 +17,8 @@ from typer.testing import CliRunner
 from langchain_metaaligner.cli import app
 from langchain_metaaligner.cli.data import data
 from langchain_metaaligner.cli.evaluate import evaluate
+from langchain_metaaligner.models.published import PUBLISHED
 from langchain_metaaligner.objectives import ALIASES, KNOWN, LABELS
-from langchain_metaaligner.published import PUBLISHED
 from langchain_metaaligner.templates import TEMPLATES
 
 DOCS = Path(__file__).parent

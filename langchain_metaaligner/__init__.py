@@ -5,8 +5,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from langchain_metaaligner.moved import keep_old_paths
+
 if TYPE_CHECKING:
-    from langchain_metaaligner.alignment import Alignment
+    from langchain_metaaligner.edit.record import Alignment
     from langchain_metaaligner.errors import MetaAlignerError
     from langchain_metaaligner.middleware import MetaAlignerMiddleware
     from langchain_metaaligner.models.aligner import AlignerLLM
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from langchain_metaaligner.templates import EditTemplate
 
 _HOMES = {
-    "Alignment": "alignment",
+    "Alignment": "edit.record",
     "AlignerLLM": "models.aligner",
     "EditTemplate": "templates",
     "MetaAlignerError": "errors",
@@ -33,6 +35,9 @@ __all__ = [
     "MetaAlignerRunnable",
     "Objective",
 ]
+
+
+keep_old_paths()
 
 
 def __getattr__(name: str) -> Any:

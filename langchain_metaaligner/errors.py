@@ -29,7 +29,7 @@ from pydantic import BaseModel, ValidationError
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-    from langchain_metaaligner.alignment import Alignment
+    from langchain_metaaligner.edit.record import Alignment
 
 
 class MetaAlignerError(Exception):

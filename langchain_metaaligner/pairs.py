@@ -9,10 +9,10 @@ from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import get_config_list, run_in_executor
 
-from langchain_metaaligner.alignment import Alignment
-from langchain_metaaligner.exchange import Question, read, read_question
-from langchain_metaaligner.rounds import Job, aask, ask, job_for
-from langchain_metaaligner.settings import AlignerSettings
+from langchain_metaaligner.edit.ask import Job, aask, ask, job_for
+from langchain_metaaligner.edit.exchange import Question, read, read_question
+from langchain_metaaligner.edit.options import AlignerSettings
+from langchain_metaaligner.edit.record import Alignment
 
 
 class PairAligner(AlignerSettings):

@@ -12,13 +12,13 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import run_in_executor
 from langchain_core.runnables.utils import ConfigurableFieldSpec
 
-from langchain_metaaligner import upstream
-from langchain_metaaligner.editing import EXPLICIT_FORMS
+from langchain_metaaligner.edit import question as upstream
+from langchain_metaaligner.edit.ask import Job, aask, ask, job_for
+from langchain_metaaligner.edit.exchange import read
+from langchain_metaaligner.edit.plan import EXPLICIT_FORMS
+from langchain_metaaligner.edit.stream import astream_edit, stream_edit
 from langchain_metaaligner.errors import MetaAlignerError, MissingQuestionError
-from langchain_metaaligner.exchange import read
 from langchain_metaaligner.pairs import PairAligner
-from langchain_metaaligner.rounds import Job, aask, ask, job_for
-from langchain_metaaligner.streaming import astream_edit, stream_edit
 
 T = TypeVar("T")
 RunManager = CallbackManagerForChainRun | AsyncCallbackManagerForChainRun

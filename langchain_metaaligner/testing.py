@@ -10,7 +10,7 @@ from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.outputs import Generation, GenerationChunk, LLMResult
 from pydantic import Field
 
-from langchain_metaaligner.models.base import EditingLLM
+from langchain_metaaligner.models.editing_llm import EditingLLM
 
 REMEMBERED = 1_000
 """How many prompts a `FakeAlignerLLM` remembers in its ``calls``."""

@@ -24,7 +24,7 @@ from langchain_metaaligner.cli.options import Device, Model, Template
 from langchain_metaaligner.errors import SettingError, nearest
 
 if TYPE_CHECKING:
-    from langchain_metaaligner.files.run import Engine, Report
+    from langchain_metaaligner.files.align import Engine, Report
 
 ENGINES = ("local", "ray")
 
@@ -92,10 +92,10 @@ def align_file(
     if research_compat:
         _as_research(source, output, objective, model, template, options, llm)
         return
+    from langchain_metaaligner.files.align import align_file as run
     from langchain_metaaligner.files.engines import LocalEngine, settings_of
-    from langchain_metaaligner.files.reading import open_table
-    from langchain_metaaligner.files.run import align_file as run
     from langchain_metaaligner.runnable import MetaAlignerRunnable
+    from langchain_metaaligner.tables.source import open_table
 
     table = open_table(source, question_column, answer_column, questions)
     chosen: dict[str, Any] = {

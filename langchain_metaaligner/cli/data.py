@@ -15,7 +15,7 @@ from rich.table import Table
 if TYPE_CHECKING:  # the extra that they need is looked for when a command runs
     from langchain_metaaligner.data import BuildReport
     from langchain_metaaligner.data.baselines import Baseline
-    from langchain_metaaligner.data.problems import Duplicates, OnProblem, Problems
+    from langchain_metaaligner.tables.problems import Duplicates, OnProblem, Problems
 
 data = typer.Typer(name="data", help="Make training data for aligners.", no_args_is_help=True)
 T = TypeVar("T")
@@ -126,7 +126,7 @@ def ultrafeedback(
 
 
 def _problems(strict: bool, duplicates: str | None, output: Path) -> Problems:
-    from langchain_metaaligner.data.problems import Problems
+    from langchain_metaaligner.tables.problems import Problems
 
     return Problems(
         policy(strict), cast("Duplicates | None", duplicates), output / "problems.jsonl"
@@ -260,7 +260,7 @@ def show(report: BuildReport, output: Path) -> None:
 
 def show_problems(problems: Problems, console: Console) -> None:
     """Print how often each kind of problem occurred, and where it did first."""
-    from langchain_metaaligner.data.problems import LEFT_OUT
+    from langchain_metaaligner.tables.problems import LEFT_OUT
 
     if not problems.counts:
         return

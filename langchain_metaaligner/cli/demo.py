@@ -10,9 +10,9 @@ from langchain_core.language_models import FakeListChatModel
 from rich.console import Console
 from rich.progress import track
 
-from langchain_metaaligner.alignment import Alignment
 from langchain_metaaligner.cli.display import panel
 from langchain_metaaligner.cli.options import Device, Model
+from langchain_metaaligner.edit.record import Alignment
 from langchain_metaaligner.errors import CheckpointError
 from langchain_metaaligner.runnable import MetaAlignerRunnable
 

@@ -10,7 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from langchain_metaaligner.alignment import Alignment, Change
+from langchain_metaaligner.edit.record import Alignment, Change
 
 _STYLES = {"removed": "red strike", "added": "bold green"}
 

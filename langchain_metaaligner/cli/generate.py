@@ -50,7 +50,7 @@ def generate(
     ] = False,
 ) -> None:
     """Answer the queries of a data set; started again, a stopped run goes on."""
-    from langchain_metaaligner.evaluation.generation import generate_answers, query_set
+    from langchain_metaaligner.files.answering import generate_answers, query_set
 
     queries = query_set(dataset)
     if (model is None) == (llm is None):
@@ -59,7 +59,7 @@ def generate(
     policy: BaseLanguageModel[Any]
     if model is not None:
         from langchain_metaaligner.models.policy import load_policy
-        from langchain_metaaligner.models.source import CheckpointSpec, read_metadata
+        from langchain_metaaligner.models.spec import CheckpointSpec, read_metadata
 
         most = max_new_tokens or queries.max_new_tokens
         policy = load_policy(
@@ -68,7 +68,7 @@ def generate(
         if Path(model).is_dir() or model == "mini":
             prefix = read_metadata(CheckpointSpec(model=model)).get("prompt_prefix", "")
     else:
-        from langchain_metaaligner.evaluation.asking import chat_model
+        from langchain_metaaligner.evaluation.judge.ask import chat_model
 
         policy = chat_model(str(llm), **key_values("--llm-option", llm_option))
     columns = (SpinnerColumn(), TextColumn("{task.completed:,} rows"), TimeElapsedColumn())

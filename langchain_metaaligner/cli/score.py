@@ -31,11 +31,11 @@ def score(
 
     Started again, a stopped run goes on from OUTPUT.ledger.jsonl.
     """
-    from langchain_metaaligner.data.rewards import score_dialogues
-    from langchain_metaaligner.ledger import Ledger
-    from langchain_metaaligner.models.objective_rewards import reward_model
-    from langchain_metaaligner.models.reward_processes import reward_processes, token_limit
-    from langchain_metaaligner.models.rewards import PUBLISHED
+    from langchain_metaaligner.data.score import score_dialogues
+    from langchain_metaaligner.rewards.classifier import PUBLISHED
+    from langchain_metaaligner.rewards.load import reward_model
+    from langchain_metaaligner.rewards.pool import reward_processes, token_limit
+    from langchain_metaaligner.tables.ledger import Ledger
 
     given = {"harmless": harmless, "helpful": helpful, "humor": humor}
     models = {name: given[name] or published for name, published in PUBLISHED.items()}

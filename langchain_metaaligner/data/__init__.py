@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any
 from langchain_metaaligner.errors import MissingExtraError
 
 if TYPE_CHECKING:
-    from langchain_metaaligner.data.building import (
+    from langchain_metaaligner.data.build import (
         build_hh_rlhf,
         build_imhi,
         build_released,
         build_ultrafeedback,
     )
     from langchain_metaaligner.data.preferences import Preference, WeakToStrong, weak_to_strong
-    from langchain_metaaligner.data.problems import Problem, Problems
     from langchain_metaaligner.data.released import Conversation, read_conversations
     from langchain_metaaligner.data.report import BuildReport
-    from langchain_metaaligner.data.rewards import RewardModel, score_dialogues
+    from langchain_metaaligner.data.score import RewardModel, score_dialogues
+    from langchain_metaaligner.tables.problems import Problem, Problems
 
 if any(find_spec(package) is None for package in ("datasets", "pandas")):
     raise MissingExtraError("Building data sets", "train")
@@ -32,16 +32,16 @@ _HOMES = {
     "BuildReport": "report",
     "Conversation": "released",
     "Preference": "preferences",
-    "Problem": "problems",
-    "Problems": "problems",
-    "RewardModel": "rewards",
+    "Problem": ".tables.problems",
+    "Problems": ".tables.problems",
+    "RewardModel": "score",
     "WeakToStrong": "preferences",
-    "build_hh_rlhf": "building",
-    "build_imhi": "building",
-    "build_released": "building",
-    "build_ultrafeedback": "building",
+    "build_hh_rlhf": "build",
+    "build_imhi": "build",
+    "build_released": "build",
+    "build_ultrafeedback": "build",
     "read_conversations": "released",
-    "score_dialogues": "rewards",
+    "score_dialogues": "score",
     "weak_to_strong": "preferences",
 }
 
@@ -67,7 +67,7 @@ def __getattr__(name: str) -> Any:
     """Import a public name on first use, so that reading texts does not wait for `datasets`."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
 
 
 def __dir__() -> list[str]:

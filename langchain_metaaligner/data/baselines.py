@@ -20,13 +20,13 @@ from typing import Any, Literal, get_args
 
 import pandas as pd
 
-from langchain_metaaligner.data import hh_rlhf, research
-from langchain_metaaligner.data.problems import Problems
+from langchain_metaaligner.data import compat, hh_rlhf
 from langchain_metaaligner.data.report import BuildReport
-from langchain_metaaligner.data.tables import csv_rows
+from langchain_metaaligner.data.spool import VALIDATION, validation_size
 from langchain_metaaligner.data.ultrafeedback import ANNOTATIONS, TEST_COLUMNS, rating_of
-from langchain_metaaligner.data.writing import VALIDATION, validation_size
 from langchain_metaaligner.errors import DataError, nearest
+from langchain_metaaligner.tables.csv import csv_rows
+from langchain_metaaligner.tables.problems import Problems
 
 Baseline = Literal["sft", "cdpo", "reward-model"]
 PAIR_COLUMNS = ("queries", "chosen_responses", "reject_responses")
@@ -154,7 +154,7 @@ def build_baseline(
     golden: list[tuple[str, str]] | None = None
     if dataset == "UltraFeedback" and baseline != "reward-model":
         report.output += ["Preparing the test data...", "Test data prepared!"]
-        golden = list(research._golden(test, report.problems)) if test else []
+        golden = list(compat._golden(test, report.problems)) if test else []
     read = _readers(dataset, research_compat)
     rated = list(read(source, report.problems))
     if dataset == "UltraFeedback":
@@ -190,7 +190,7 @@ def _two_decimals(score: float) -> float:
 
 
 def _read_hh_rlhf_as_research(path: Path, problems: Problems) -> Iterator[Rated]:
-    for row in research._read_table(path).to_dict("records"):
+    for row in compat._read_table(path).to_dict("records"):
         if isinstance(row["chosen_response"], float) or isinstance(row["rejected_response"], float):
             continue
         yield Rated(row["prompt"], tuple(_answer(row, side) for side in ("chosen", "rejected")))
@@ -221,7 +221,7 @@ def _read_hh_rlhf(path: Path, problems: Problems) -> Iterator[Rated]:
 
 
 def _read_ultrafeedback(path: Path, problems: Problems) -> Iterator[Rated]:
-    for line, query, completions in research._records(path, problems):
+    for line, query, completions in compat._records(path, problems):
         answers = []
         for completion in completions:
             ratings = [rating_of(completion, name) for name in ANNOTATIONS]
@@ -233,7 +233,7 @@ def _read_ultrafeedback(path: Path, problems: Problems) -> Iterator[Rated]:
 
 
 def _count(path: Path) -> int:
-    return sum(1 for _ in research._records(path, Problems()))
+    return sum(1 for _ in compat._records(path, Problems()))
 
 
 def _sft(rated: Iterable[Rated], scheme: Scheme, dataset: str) -> Iterator[tuple[str, str]]:

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from langchain_metaaligner.data.preferences import Preference, Sign, sign
-from langchain_metaaligner.data.problems import Kind, Problems
-from langchain_metaaligner.data.tables import csv_rows
+from langchain_metaaligner.tables.csv import csv_rows
+from langchain_metaaligner.tables.problems import Kind, Problems
 
 OBJECTIVES = ("harmless", "helpful", "humor")
 SCORES = tuple(f"{side}_score{k}" for k in (1, 2, 3) for side in ("chosen", "rejected"))

@@ -22,11 +22,11 @@ from statistics import fmean
 from typing import Any
 
 from langchain_metaaligner.data.hh_rlhf import parse_number
-from langchain_metaaligner.data.lines import json_lines
 from langchain_metaaligner.data.preferences import Preference, sign
-from langchain_metaaligner.data.problems import Problems
-from langchain_metaaligner.data.tables import csv_rows
 from langchain_metaaligner.errors import DataError
+from langchain_metaaligner.tables.csv import csv_rows
+from langchain_metaaligner.tables.jsonl import json_lines
+from langchain_metaaligner.tables.problems import Problems
 
 OBJECTIVES = ("correct", "informative", "professional")
 COLUMNS = ("query", "response", *OBJECTIVES)

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from langchain_metaaligner.data.problems import Problems
-from langchain_metaaligner.data.tables import csv_rows
+from langchain_metaaligner.tables.csv import csv_rows
+from langchain_metaaligner.tables.problems import Problems
 
 INSTRUCTION = ("query", "gpt-3.5-turbo")
 COMPLETION = ("post", "question", "response")

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from langchain_metaaligner.data.lines import is_unicode, json_array, json_lines
-from langchain_metaaligner.data.problems import Problems
 from langchain_metaaligner.objectives import known_objective
+from langchain_metaaligner.tables.jsonl import is_unicode, json_array, json_lines
+from langchain_metaaligner.tables.problems import Problems
 from langchain_metaaligner.templates import TEMPLATES, EditTemplate, Mode
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from langchain_metaaligner.data.problems import Problems
 from langchain_metaaligner.errors import DataError, nearest
+from langchain_metaaligner.tables.problems import Problems
 
 SPLITS = ("train", "test")
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from langchain_metaaligner.data.hh_rlhf import parse_number
-from langchain_metaaligner.data.lines import json_lines
 from langchain_metaaligner.data.preferences import Preference, sign
-from langchain_metaaligner.data.problems import Kind, Problems
+from langchain_metaaligner.tables.jsonl import json_lines
+from langchain_metaaligner.tables.problems import Kind, Problems
 
 #: The objective of each annotation, in the order of the research's builder.
 ANNOTATIONS = {

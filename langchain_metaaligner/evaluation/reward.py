@@ -15,11 +15,11 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from langchain_metaaligner.edit.gate import RewardGate, Scores
 from langchain_metaaligner.evaluation.answers import Answers
 from langchain_metaaligner.evaluation.intervals import bootstrap
 from langchain_metaaligner.evaluation.results import Result, write_result
-from langchain_metaaligner.gate import RewardGate, Scores
-from langchain_metaaligner.ledger import Ledger
+from langchain_metaaligner.tables.ledger import Ledger
 
 _TOGETHER = 32
 _TEXTS = ("origin_responses", "aligned_responses", "goldens")

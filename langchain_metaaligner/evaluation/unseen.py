@@ -17,13 +17,13 @@ from typing import Any
 
 from langchain_metaaligner.errors import SettingError
 from langchain_metaaligner.evaluation.answers import read_answers
-from langchain_metaaligner.evaluation.asking import Judge
-from langchain_metaaligner.evaluation.judging import judge_answers
+from langchain_metaaligner.evaluation.judge.ask import Judge
+from langchain_metaaligner.evaluation.judge.win_rates import judge_answers
 from langchain_metaaligner.evaluation.results import Result, write_result
+from langchain_metaaligner.files.align import align_file
 from langchain_metaaligner.files.engines import LocalEngine, settings_of
-from langchain_metaaligner.files.reading import Table
-from langchain_metaaligner.files.run import align_file
 from langchain_metaaligner.runnable import MetaAlignerRunnable
+from langchain_metaaligner.tables.source import Table
 
 TRAINED = ("instruction_following", "honest", "truthful", "helpful")
 """The objectives of UltraFeedback, which the paper's aligners were trained on."""

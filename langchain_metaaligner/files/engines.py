@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from langchain_metaaligner.files.run import Pair
+from langchain_metaaligner.files.align import Pair
 from langchain_metaaligner.runnable import MetaAlignerRunnable
 
 

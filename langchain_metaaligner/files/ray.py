@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from langchain_metaaligner.errors import MissingExtraError
-from langchain_metaaligner.files.run import Pair
+from langchain_metaaligner.files.align import Pair
 
 try:
     import ray

@@ -15,9 +15,9 @@ from typing import Any
 from langchain_core.language_models.llms import BaseLLM
 
 from langchain_metaaligner.errors import DataError, TemplateError
-from langchain_metaaligner.files.run import Progress, ledger_of
-from langchain_metaaligner.ledger import Ledger
+from langchain_metaaligner.files.align import Progress, ledger_of
 from langchain_metaaligner.objectives import Objective
+from langchain_metaaligner.tables.ledger import Ledger
 from langchain_metaaligner.templates import TEMPLATES, EditTemplate
 
 COLUMNS = ("query", "goldens", "generated_text")

@@ -14,13 +14,13 @@ from langchain_core.runnables.config import run_in_executor
 from pydantic import ConfigDict, Field, PrivateAttr, field_validator
 from typing_extensions import Self
 
+from langchain_metaaligner.decode.answer import Completion, Decoding
+from langchain_metaaligner.decode.pieces import stream
+from langchain_metaaligner.decode.sharing import acomplete, complete
 from langchain_metaaligner.errors import SettingError, plain_validation
-from langchain_metaaligner.models.base import EditingLLM
 from langchain_metaaligner.models.checkpoint import Checkpoint, adopt, load
-from langchain_metaaligner.models.generation import Completion, Decoding
-from langchain_metaaligner.models.microbatch import acomplete, complete
-from langchain_metaaligner.models.source import CheckpointSpec, read_metadata, resolve
-from langchain_metaaligner.models.streaming import stream
+from langchain_metaaligner.models.editing_llm import EditingLLM
+from langchain_metaaligner.models.spec import CheckpointSpec, read_metadata, resolve
 
 
 class AlignerLLM(EditingLLM):

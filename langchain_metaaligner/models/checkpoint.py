@@ -12,17 +12,17 @@ from typing import Any
 
 from transformers import GenerationConfig
 
+from langchain_metaaligner.decode.phrases import Phrases
+from langchain_metaaligner.decode.pointer import Pace
 from langchain_metaaligner.errors import CheckpointError
-from langchain_metaaligner.models.drafting import Pace
-from langchain_metaaligner.models.phrases import Phrases
-from langchain_metaaligner.models.reading import (
+from langchain_metaaligner.models.load import (
     completion_ids,
     encode_as_sentencepiece,
     prompt_ids,
     read,
     require_decoder,
 )
-from langchain_metaaligner.models.source import CheckpointSpec, read_metadata, resolve
+from langchain_metaaligner.models.spec import CheckpointSpec, read_metadata, resolve
 
 __all__ = ["Checkpoint", "CheckpointSpec", "adopt", "load", "resolve", "unload"]
 

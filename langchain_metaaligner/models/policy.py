@@ -18,8 +18,8 @@ from transformers import AutoConfig, AutoModelForSeq2SeqLM, AutoTokenizer
 from langchain_metaaligner.errors import CheckpointError, MissingExtraError
 from langchain_metaaligner.models.aligner import AlignerLLM
 from langchain_metaaligner.models.checkpoint import adopt
-from langchain_metaaligner.models.reading import read_tokenizer
-from langchain_metaaligner.models.source import fetch
+from langchain_metaaligner.models.load import read_tokenizer
+from langchain_metaaligner.models.spec import fetch
 
 MENTALLAMA = (
     "klyang/MentaLLaMA-chat-7B",

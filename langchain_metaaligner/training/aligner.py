@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM
 from langchain_metaaligner.templates import EditTemplate
 from langchain_metaaligner.training.card import aligner_card
 from langchain_metaaligner.training.recipe import Recipe, Stage
-from langchain_metaaligner.training.runs import (
+from langchain_metaaligner.training.run_folder import (
     TrainingReport,
     claimed,
     publish,

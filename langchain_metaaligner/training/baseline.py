@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM
 
 from langchain_metaaligner.training.card import baseline_card
 from langchain_metaaligner.training.recipe import CdpoRecipe, MorlhfRecipe, SftRecipe
-from langchain_metaaligner.training.runs import publish, spent, write_log
+from langchain_metaaligner.training.run_folder import publish, spent, write_log
 from langchain_metaaligner.training.stages import FINAL, StageResult
 
 

@@ -48,7 +48,7 @@ It reads the edit template of {template}, for the objectives {objectives}.
 _REWARD = """A sequence classifier that scores an answer to a prompt, trained from `{base}` with \
 langchain-metaaligner. It reads both as a pair; its one logit is the score.
 
-    from langchain_metaaligner.models.rewards import SequenceReward
+    from langchain_metaaligner.rewards.classifier import SequenceReward
 
     SequenceReward("THIS FOLDER", response_only=False)([(prompt, response)])"""
 

@@ -13,12 +13,12 @@ from transformers import AutoModelForCausalLM
 from trl import DPOConfig, DPOTrainer
 
 from langchain_metaaligner.data.baselines import SCHEMES
-from langchain_metaaligner.models.reading import read
-from langchain_metaaligner.models.source import CheckpointSpec
+from langchain_metaaligner.models.load import read
+from langchain_metaaligner.models.spec import CheckpointSpec
 from langchain_metaaligner.training.baseline import publish_baseline
-from langchain_metaaligner.training.comparisons import read_comparisons, tokenise_apart
+from langchain_metaaligner.training.preference_pairs import read_comparisons, tokenise_apart
 from langchain_metaaligner.training.recipe import CdpoRecipe
-from langchain_metaaligner.training.runs import TrainingReport, claimed, save
+from langchain_metaaligner.training.run_folder import TrainingReport, claimed, save
 from langchain_metaaligner.training.stages import (
     FINAL,
     Prepared,

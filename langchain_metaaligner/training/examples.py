@@ -9,10 +9,10 @@ from typing import Any, NamedTuple, cast
 
 from datasets import Dataset, load_dataset, load_from_disk
 
-from langchain_metaaligner.data.problems import Problems
-from langchain_metaaligner.data.tables import csv_rows
 from langchain_metaaligner.errors import DataError, RecipeError
-from langchain_metaaligner.models.reading import completion_ids, prompt_ids
+from langchain_metaaligner.models.load import completion_ids, prompt_ids
+from langchain_metaaligner.tables.csv import csv_rows
+from langchain_metaaligner.tables.problems import Problems
 
 
 class Examples(NamedTuple):

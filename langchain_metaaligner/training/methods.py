@@ -13,7 +13,7 @@ from langchain_metaaligner.training.recipe import (
     RewardModelRecipe,
 )
 from langchain_metaaligner.training.reward_model import train_reward_models
-from langchain_metaaligner.training.runs import TrainingReport
+from langchain_metaaligner.training.run_folder import TrainingReport
 from langchain_metaaligner.training.sft import train_sft
 
 

@@ -19,13 +19,13 @@ from transformers import AutoModelForCausalLM
 from trl import RLOOConfig, RLOOTrainer
 
 from langchain_metaaligner.errors import CheckpointError, RecipeError, nearest
-from langchain_metaaligner.models.objective_rewards import reward_model, trained_objective
-from langchain_metaaligner.models.reading import read
-from langchain_metaaligner.models.source import CheckpointSpec
+from langchain_metaaligner.models.load import read
+from langchain_metaaligner.models.spec import CheckpointSpec
+from langchain_metaaligner.rewards.load import reward_model, trained_objective
 from langchain_metaaligner.training.baseline import publish_baseline
 from langchain_metaaligner.training.examples import fitting_prompts, read_prompts
 from langchain_metaaligner.training.recipe import MorlhfRecipe
-from langchain_metaaligner.training.runs import TrainingReport, claimed, save
+from langchain_metaaligner.training.run_folder import TrainingReport, claimed, save
 from langchain_metaaligner.training.stages import (
     FINAL,
     Prepared,

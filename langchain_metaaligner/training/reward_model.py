@@ -14,12 +14,12 @@ from transformers import AutoConfig, AutoModelForSequenceClassification
 from trl import RewardConfig, RewardTrainer
 
 from langchain_metaaligner.errors import CheckpointError, RecipeError
-from langchain_metaaligner.models.reading import read_tokenizer
-from langchain_metaaligner.models.source import resolve
+from langchain_metaaligner.models.load import read_tokenizer
+from langchain_metaaligner.models.spec import resolve
 from langchain_metaaligner.training.card import reward_card
-from langchain_metaaligner.training.comparisons import read_comparisons, tokenise_scored
+from langchain_metaaligner.training.preference_pairs import read_comparisons, tokenise_scored
 from langchain_metaaligner.training.recipe import Data, RewardModelRecipe
-from langchain_metaaligner.training.runs import (
+from langchain_metaaligner.training.run_folder import (
     TrainingReport,
     claimed,
     publish,

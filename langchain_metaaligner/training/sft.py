@@ -14,12 +14,12 @@ from transformers import AutoModelForCausalLM
 from trl import SFTConfig, SFTTrainer
 
 from langchain_metaaligner.data.baselines import SCHEMES
-from langchain_metaaligner.models.reading import read
-from langchain_metaaligner.models.source import CheckpointSpec
+from langchain_metaaligner.models.load import read
+from langchain_metaaligner.models.spec import CheckpointSpec
 from langchain_metaaligner.training.baseline import publish_baseline
 from langchain_metaaligner.training.examples import read_pairs, tokenise
 from langchain_metaaligner.training.recipe import Data, Recipe, SftRecipe
-from langchain_metaaligner.training.runs import TrainingReport, claimed, save
+from langchain_metaaligner.training.run_folder import TrainingReport, claimed, save
 from langchain_metaaligner.training.stages import (
     FINAL,
     Prepared,

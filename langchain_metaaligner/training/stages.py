@@ -16,7 +16,7 @@ from peft import LoraConfig
 from transformers import Trainer, TrainerCallback
 
 from langchain_metaaligner.errors import RecipeError
-from langchain_metaaligner.models.reading import encode_as_sentencepiece
+from langchain_metaaligner.models.load import encode_as_sentencepiece
 from langchain_metaaligner.training.recipe import Data, Run
 
 FINAL, ADAPTER, RESULT_FILE = "final", "adapter", "result.json"

@@ -10,8 +10,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import SFTConfig, SFTTrainer
 
 from langchain_metaaligner.data import Problems
-from langchain_metaaligner.data.tables import csv_rows
-from langchain_metaaligner.models.source import MINI_FOLDER
+from langchain_metaaligner.models.spec import MINI_FOLDER
+from langchain_metaaligner.tables.csv import csv_rows
 
 
 def train_policy(worse: Path, output: Path, steps: int) -> None:

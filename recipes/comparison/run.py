@@ -19,7 +19,7 @@ from records import write_records
 
 from langchain_metaaligner.cli import app
 from langchain_metaaligner.data import Problems, score_dialogues
-from langchain_metaaligner.data.tables import csv_rows
+from langchain_metaaligner.tables.csv import csv_rows
 
 HERE = Path(__file__).parent
 SYSTEMS = ("policy", "sft", "cdpo", "morlhf", "aligner")

@@ -14,8 +14,8 @@ SLOW = """
 import sys, time, resource
 from langchain_metaaligner import MetaAlignerRunnable
 from langchain_metaaligner.files.engines import LocalEngine, settings_of
-from langchain_metaaligner.files.reading import open_table
-from langchain_metaaligner.files.run import align_file
+from langchain_metaaligner.tables.source import open_table
+from langchain_metaaligner.files.align import align_file
 from langchain_metaaligner.testing import FakeAlignerLLM
 from pathlib import Path
 source, output, pause = sys.argv[1], Path(sys.argv[2]), float(sys.argv[3])

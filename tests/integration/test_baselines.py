@@ -26,7 +26,7 @@ from typer.testing import CliRunner
 from langchain_metaaligner.cli import app
 from langchain_metaaligner.errors import RecipeError, SettingError
 from langchain_metaaligner.evaluation.results import read_result
-from langchain_metaaligner.models.rewards import SequenceReward
+from langchain_metaaligner.rewards.classifier import SequenceReward
 from langchain_metaaligner.training import load_recipe, train, train_morlhf
 from langchain_metaaligner.training.stages import last_checkpoint
 

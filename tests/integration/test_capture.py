@@ -23,7 +23,7 @@ from langchain_core.runnables import (
 )
 from langchain_core.runnables.history import RunnableWithMessageHistory
 
-from langchain_metaaligner import upstream
+from langchain_metaaligner.edit import question as upstream
 from langchain_metaaligner.errors import MissingQuestionError
 
 PROMPT = ChatPromptTemplate.from_messages([("system", "S"), ("human", "{q}")])

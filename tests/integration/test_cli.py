@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 import langchain_metaaligner
 from langchain_metaaligner.cli import app
 from langchain_metaaligner.errors import CheckpointError
-from langchain_metaaligner.models import source
+from langchain_metaaligner.models import spec
 from langchain_metaaligner.objectives import KNOWN
 
 DRAFTS = json.loads(
@@ -42,7 +42,7 @@ def test_demo_covers_several_objectives():
 
 
 def test_demo_without_the_weights_is_a_clear_error(tmp_path, monkeypatch):
-    monkeypatch.setattr(source, "MINI_FOLDER", tmp_path)
+    monkeypatch.setattr(spec, "MINI_FOLDER", tmp_path)
     result = CliRunner().invoke(app, ["demo"])
     assert isinstance(result.exception, CheckpointError)
     assert "'mini' is missing" in str(result.exception)

@@ -22,7 +22,7 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
-from langchain_metaaligner.evaluation.generation import generate_answers
+from langchain_metaaligner.files.answering import generate_answers
 from langchain_metaaligner.models.aligner import AlignerLLM
 from langchain_metaaligner.models.policy import EncoderDecoderLLM, load_policy
 from langchain_metaaligner.testing import FakeAlignerLLM

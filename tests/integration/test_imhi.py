@@ -7,7 +7,7 @@ import sys
 import pandas
 import pytest
 
-from langchain_metaaligner.evaluation.imhi_run import evaluate_imhi
+from langchain_metaaligner.evaluation.imhi.run import evaluate_imhi
 from langchain_metaaligner.evaluation.results import read_result
 
 

@@ -10,7 +10,7 @@ import time
 import pandas
 import pytest
 
-from langchain_metaaligner.evaluation.gpt_score import echoed_log_probs, gpt_score
+from langchain_metaaligner.evaluation.imhi.gpt_score import echoed_log_probs, gpt_score
 from langchain_metaaligner.evaluation.results import read_result
 
 

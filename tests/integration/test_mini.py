@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import langchain_metaaligner
 from langchain_metaaligner import AlignerLLM, EditTemplate, MetaAlignerRunnable, Objective
-from langchain_metaaligner.models.source import MINI_FOLDER
+from langchain_metaaligner.models.spec import MINI_FOLDER
 
 DRAFTS = json.loads(
     (Path(langchain_metaaligner.__file__).parent / "cli" / "drafts.json").read_text()

@@ -12,7 +12,7 @@ import pytest
 from transformers import AutoModelForCausalLM
 
 from langchain_metaaligner import AlignerLLM
-from langchain_metaaligner.models.source import MINI_FOLDER
+from langchain_metaaligner.models.spec import MINI_FOLDER
 
 ROOT = Path(__file__).parents[2]
 

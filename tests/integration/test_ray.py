@@ -21,8 +21,8 @@ ray.init(num_cpus=2, log_to_driver=False, include_dashboard=False, object_store_
 from langchain_metaaligner import MetaAlignerRunnable
 from langchain_metaaligner.files.engines import LocalEngine, settings_of
 from langchain_metaaligner.files.ray import RayEngine
-from langchain_metaaligner.files.reading import open_table
-from langchain_metaaligner.files.run import align_file
+from langchain_metaaligner.tables.source import open_table
+from langchain_metaaligner.files.align import align_file
 source, output, kind = sys.argv[1:]
 options = {
     "objectives": ["harmless"],

@@ -5,8 +5,8 @@ import random
 from concurrent.futures import ThreadPoolExecutor
 
 from langchain_metaaligner import MetaAlignerRunnable
+from langchain_metaaligner.decode.lookup import LookupLoop
 from langchain_metaaligner.models.aligner import AlignerLLM
-from langchain_metaaligner.models.lookup import LookupLoop
 
 CALLS = 10_000
 THINGS = ["kettle", "pump", "ladder", "bridge", "candle", "needle", "mirror", "anchor", "whistle"]

@@ -13,7 +13,8 @@ from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
-from langchain_metaaligner import MetaAlignerRunnable, upstream
+from langchain_metaaligner import MetaAlignerRunnable
+from langchain_metaaligner.edit import question as upstream
 from langchain_metaaligner.errors import MissingQuestionError
 from langchain_metaaligner.testing import FakeAlignerLLM
 

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from langchain_metaaligner.evaluation.report import as_html, make_report
+from langchain_metaaligner.evaluation.report.page import as_html, make_report
 from langchain_metaaligner.evaluation.results import read_result
 
 DRAFTS = (

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import torch
 
+from langchain_metaaligner.decode.answer import Decoding
+from langchain_metaaligner.decode.sharing import complete
 from langchain_metaaligner.models.checkpoint import CheckpointSpec, load
-from langchain_metaaligner.models.generation import Decoding
-from langchain_metaaligner.models.microbatch import complete
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "shapes.py"
 PROMPT = (

@@ -4,8 +4,8 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
 from langchain_metaaligner.errors import ObjectiveError, TemplateError
+from langchain_metaaligner.models.published import PUBLISHED
 from langchain_metaaligner.objectives import KNOWN, Objective, known_objective
-from langchain_metaaligner.published import PUBLISHED
 from langchain_metaaligner.templates import (
     HH_RLHF,
     IMHI,

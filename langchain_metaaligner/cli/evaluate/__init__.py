@@ -6,7 +6,7 @@ import typer
 
 from langchain_metaaligner.cli.evaluate.compare import compare
 from langchain_metaaligner.cli.evaluate.imhi import imhi
-from langchain_metaaligner.cli.evaluate.judging import judge, rate
+from langchain_metaaligner.cli.evaluate.judge import judge, rate
 from langchain_metaaligner.cli.evaluate.report import report
 from langchain_metaaligner.cli.evaluate.reward import reward
 from langchain_metaaligner.cli.evaluate.unseen import unseen

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from langchain_metaaligner.cli.evaluate.judging import (
+from langchain_metaaligner.cli.evaluate.judge import (
     Concurrency,
     Options,
     Structured,
@@ -54,15 +54,15 @@ def compare(
     device: Device = None,
 ) -> None:
     """Put policy, baselines and aligners side by side: wins, rewards, Pareto plots, time."""
-    from langchain_metaaligner.evaluation.asking import Judge, chat_model
-    from langchain_metaaligner.evaluation.compare import compare as run
-    from langchain_metaaligner.evaluation.comparison_table import (
+    from langchain_metaaligner.evaluation.compare.judged import judged_wins
+    from langchain_metaaligner.evaluation.compare.pareto import plot_fronts
+    from langchain_metaaligner.evaluation.compare.systems import compare as run
+    from langchain_metaaligner.evaluation.compare.table import (
         comparison_columns_by_system,
         comparison_markdown,
     )
-    from langchain_metaaligner.evaluation.judged_wins import judged_wins
-    from langchain_metaaligner.evaluation.pareto import plot_fronts
-    from langchain_metaaligner.models.objective_rewards import reward_model, trained_objective
+    from langchain_metaaligner.evaluation.judge.ask import Judge, chat_model
+    from langchain_metaaligner.rewards.load import reward_model, trained_objective
 
     sources = {_objective(name): source for name, source in _pairs("--reward", rewards).items()}
     for objective, source in sources.items():

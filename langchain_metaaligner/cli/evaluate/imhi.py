@@ -13,7 +13,7 @@ from rich.table import Table
 from langchain_metaaligner.errors import SettingError, nearest
 
 if TYPE_CHECKING:
-    from langchain_metaaligner.evaluation.text_metrics import TextMetric
+    from langchain_metaaligner.evaluation.imhi.text import TextMetric
 
 METRICS = ("bleu", "rouge1", "rouge2", "rougeL", "bert-score", "bart-score", "gpt-score")
 
@@ -60,10 +60,10 @@ def imhi(
     ] = False,
 ) -> None:
     """Measure explanations on the IMHI test sets. For research only, never for diagnosis."""
-    from langchain_metaaligner.evaluation import text_metrics
-    from langchain_metaaligner.evaluation.imhi import NOTICE
-    from langchain_metaaligner.evaluation.imhi_run import evaluate_imhi
-    from langchain_metaaligner.evaluation.label_classifiers import LabelClassifiers
+    from langchain_metaaligner.evaluation.imhi import text as text_metrics
+    from langchain_metaaligner.evaluation.imhi.classifiers import LabelClassifiers
+    from langchain_metaaligner.evaluation.imhi.labels import NOTICE
+    from langchain_metaaligner.evaluation.imhi.run import evaluate_imhi
 
     chosen: dict[str, TextMetric] = {}
     for name in metric or ():
@@ -108,7 +108,7 @@ def imhi(
 
 
 def _gpt_score(model: str | None, server: str | None, device: str | None) -> TextMetric:
-    from langchain_metaaligner.evaluation import gpt_score
+    from langchain_metaaligner.evaluation.imhi import gpt_score
 
     if model is None:
         raise SettingError("--metric gpt-score needs --gpt-model, a causal language model.")

@@ -21,7 +21,7 @@ def report(
     title: Annotated[str, typer.Option(help="Heading of the page.")] = "What the edits gain",
 ) -> None:
     """Make one page of what was measured."""
-    from langchain_metaaligner.evaluation.report import as_html, as_markdown, make_report
+    from langchain_metaaligner.evaluation.report.page import as_html, as_markdown, make_report
 
     sections = make_report(runs)
     output.parent.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ from rich.table import Table
 from langchain_metaaligner.errors import SettingError
 
 if TYPE_CHECKING:
-    from langchain_metaaligner.gate import Scores
+    from langchain_metaaligner.edit.gate import Scores
 
 
 def reward(
@@ -87,8 +87,8 @@ def _scorer(
     revision: str | None,
     trust_remote_code: bool,
 ) -> tuple[Scores, str]:
-    from langchain_metaaligner.models.objective_rewards import reward_model
-    from langchain_metaaligner.models.rewards import DPARewardModel, ObjectiveScorer
+    from langchain_metaaligner.rewards.classifier import DPARewardModel, ObjectiveScorer
+    from langchain_metaaligner.rewards.load import reward_model
 
     if (dpa is None) == (not rewards):
         raise SettingError("Give --reward OBJECTIVE=MODEL, once or more, or --dpa MODEL.")

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from langchain_metaaligner.cli.evaluate.judging import (
+from langchain_metaaligner.cli.evaluate.judge import (
     Concurrency,
     Judge,
     Limit,
@@ -53,10 +53,10 @@ def unseen(
     batch_size: Annotated[int, typer.Option(min=1, help="Rows in one forward pass.")] = 8,
 ) -> None:
     """Add unseen objectives one by one and judge after each; a stopped run goes on."""
-    from langchain_metaaligner.evaluation.asking import Judge as Asked
-    from langchain_metaaligner.evaluation.asking import chat_model
+    from langchain_metaaligner.evaluation.judge.ask import Judge as Asked
+    from langchain_metaaligner.evaluation.judge.ask import chat_model
     from langchain_metaaligner.evaluation.unseen import TRAINED, UNSEEN, evaluate_unseen
-    from langchain_metaaligner.files.reading import open_table
+    from langchain_metaaligner.tables.source import open_table
 
     console = Console(stderr=True)
 

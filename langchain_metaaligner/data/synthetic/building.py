@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
 
-from langchain_metaaligner.data.building import BuildReport
+from langchain_metaaligner.data.build import BuildReport
 from langchain_metaaligner.data.preferences import WeakToStrong
-from langchain_metaaligner.data.problems import Problems
+from langchain_metaaligner.data.spool import Layout, Spool
 from langchain_metaaligner.data.synthetic.pairs import SyntheticPair, synthetic_pairs
 from langchain_metaaligner.data.synthetic.sentences import Corpus
 from langchain_metaaligner.data.synthetic.texts import read_texts
-from langchain_metaaligner.data.writing import Layout, Spool
+from langchain_metaaligner.tables.problems import Problems
 
 
 def build_synthetic(

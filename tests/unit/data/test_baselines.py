@@ -11,8 +11,8 @@ from langchain_metaaligner.data.baselines import (
     sft_prompt,
     split_response,
 )
-from langchain_metaaligner.data.problems import Problems
 from langchain_metaaligner.errors import DataError
+from langchain_metaaligner.tables.problems import Problems
 
 COLUMNS = [
     "prompt", "chosen_response", "rejected_response", "chosen_score1", "rejected_score1",

@@ -14,12 +14,12 @@ from langchain_core.runnables import ConfigurableField, RunnableLambda
 from langchain_huggingface import HuggingFacePipeline
 from transformers import AutoModelForCausalLM, LlamaTokenizer, pipeline
 
+from langchain_metaaligner.decode import generate as plain_loop
+from langchain_metaaligner.decode.lookup import LookupLoop
 from langchain_metaaligner.errors import CheckpointError, MetaAlignerError, SettingError
 from langchain_metaaligner.models import aligner, checkpoint
-from langchain_metaaligner.models import plain as plain_loop
 from langchain_metaaligner.models.aligner import AlignerLLM
-from langchain_metaaligner.models.base import EditingLLM
-from langchain_metaaligner.models.lookup import LookupLoop
+from langchain_metaaligner.models.editing_llm import EditingLLM
 
 NEW = 48
 STOP = ["e", "th", "9"]

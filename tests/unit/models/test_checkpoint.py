@@ -23,7 +23,9 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from langchain_metaaligner.errors import CheckpointError, MissingExtraError, SettingError
-from langchain_metaaligner.models import checkpoint, reading, source
+from langchain_metaaligner.models import checkpoint
+from langchain_metaaligner.models import load as load_module
+from langchain_metaaligner.models import spec as spec_module
 from langchain_metaaligner.models.checkpoint import CheckpointSpec, adopt, load, resolve
 
 TEXTS = [
@@ -112,7 +114,7 @@ class TestLoading:
         assert len(reads) == 1
 
     def test_defaults_and_their_values_share_weights(self, published, monkeypatch):
-        monkeypatch.setattr(source, "best_device", lambda: "cpu")
+        monkeypatch.setattr(spec_module, "best_device", lambda: "cpu")
         explicit = load(spec(published, dtype=torch.float32))
         assert load(CheckpointSpec(model=str(published))) is explicit
         monkeypatch.chdir(published.parent)
@@ -175,27 +177,27 @@ class TestMetadataOnTheHub:
     @pytest.fixture
     def hub(self, modern, monkeypatch):
         """A Hub on which only the metadata file is, and nothing in the cache."""
-        monkeypatch.setattr(source, "try_to_load_from_cache", lambda *_, **__: None)
-        monkeypatch.setattr(source, "get_hf_file_metadata", lambda url, timeout: None)
+        monkeypatch.setattr(spec_module, "try_to_load_from_cache", lambda *_, **__: None)
+        monkeypatch.setattr(spec_module, "get_hf_file_metadata", lambda url, timeout: None)
         monkeypatch.setattr(
-            source, "hf_hub_download", lambda *_, **__: str(modern / "metaaligner.json")
+            spec_module, "hf_hub_download", lambda *_, **__: str(modern / "metaaligner.json")
         )
 
     def test_is_fetched(self, hub):
-        assert source.read_metadata(CheckpointSpec(model="some/aligner")) == {"template": "IMHI"}
+        assert spec_module.read_metadata(CheckpointSpec(model="some/aligner")) == {"template": "IMHI"}
 
     def test_is_empty_when_there_is_none(self, hub, monkeypatch):
         missing = object()  # as huggingface_hub marks a file that it knows to be absent
-        monkeypatch.setattr(source, "try_to_load_from_cache", lambda *_, **__: missing)
-        assert source.read_metadata(CheckpointSpec(model="some/aligner")) == {}
+        monkeypatch.setattr(spec_module, "try_to_load_from_cache", lambda *_, **__: missing)
+        assert spec_module.read_metadata(CheckpointSpec(model="some/aligner")) == {}
 
     def test_is_empty_without_network_and_no_download_is_tried(self, hub, monkeypatch):
         def unreachable(url, timeout):
             raise ConnectionError("no network")
 
-        monkeypatch.setattr(source, "get_hf_file_metadata", unreachable)
-        monkeypatch.setattr(source, "hf_hub_download", lambda *_, **__: pytest.fail("tried"))
-        assert source.read_metadata(CheckpointSpec(model="some/aligner")) == {}
+        monkeypatch.setattr(spec_module, "get_hf_file_metadata", unreachable)
+        monkeypatch.setattr(spec_module, "hf_hub_download", lambda *_, **__: pytest.fail("tried"))
+        assert spec_module.read_metadata(CheckpointSpec(model="some/aligner")) == {}
 
 
 class TestSpec:
@@ -239,7 +241,7 @@ class TestSpec:
         assert (resolved.device, resolved.dtype) == ("mps", "float32")
 
     def test_quantization_names_its_extra(self, published, monkeypatch):
-        monkeypatch.setattr(reading.importlib.util, "find_spec", lambda name: None)
+        monkeypatch.setattr(load_module.importlib.util, "find_spec", lambda name: None)
         with pytest.raises(MissingExtraError, match=r"langchain-metaaligner\[quantization\]"):
             load(spec(published, quantization="4bit"))
 
@@ -255,12 +257,12 @@ class TestResolve:
         )
 
     def test_mini_lies_beside_the_module(self, modern, monkeypatch):
-        assert source.MINI_FOLDER.parent.name == "models"
-        monkeypatch.setattr(source, "MINI_FOLDER", modern)
+        assert spec_module.MINI_FOLDER.parent.name == "models"
+        monkeypatch.setattr(spec_module, "MINI_FOLDER", modern)
         assert resolve("mini") == str(modern.resolve())
 
     def test_mini_without_weights(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(source, "MINI_FOLDER", tmp_path)
+        monkeypatch.setattr(spec_module, "MINI_FOLDER", tmp_path)
         with pytest.raises(CheckpointError, match=r"'mini' is missing from .*Install"):
             resolve("mini")
 

@@ -7,7 +7,7 @@ import pytest
 from langchain_metaaligner.data.baselines import SCHEMES
 from langchain_metaaligner.errors import RecipeError
 from langchain_metaaligner.training import train, train_morlhf
-from langchain_metaaligner.training.loading import load_recipe
+from langchain_metaaligner.training.recipe_file import load_recipe
 
 RECIPES = Path(__file__).parents[3] / "recipes"
 MINIATURES = RECIPES / "miniature"

@@ -8,7 +8,7 @@ from transformers import AutoTokenizer
 
 from langchain_metaaligner.errors import RecipeError
 from langchain_metaaligner.models import checkpoint
-from langchain_metaaligner.models.source import MINI_FOLDER, CheckpointSpec
+from langchain_metaaligner.models.spec import MINI_FOLDER, CheckpointSpec
 from langchain_metaaligner.templates import EditTemplate
 from langchain_metaaligner.training.examples import read_pairs, tokenise
 

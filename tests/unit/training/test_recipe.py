@@ -7,8 +7,8 @@ from accelerate.commands.config.config_args import load_config_from_file
 from accelerate.utils import DistributedType
 
 from langchain_metaaligner.errors import RecipeError
-from langchain_metaaligner.training.loading import load_recipe
 from langchain_metaaligner.training.recipe import STAGES, Recipe
+from langchain_metaaligner.training.recipe_file import load_recipe
 
 RECIPES = Path(__file__).parents[3] / "recipes"
 FILES = [path for path in sorted(RECIPES.rglob("*.yaml")) if path.name != "fsdp2.yaml"]

@@ -1,0 +1,1 @@
+"""Exact and fast generation: lookup decoding, and passes that callers share."""

@@ -1,0 +1,5 @@
+"""One self-contained page of any number of evaluations."""
+
+from langchain_metaaligner.evaluation.report.page import as_html, as_markdown, make_report
+
+__all__ = ["as_html", "as_markdown", "make_report"]

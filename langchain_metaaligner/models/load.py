@@ -1,0 +1,205 @@
+"""Reads the model and the tokenizer of a checkpoint from disk or from the Hub."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import normalizers, pre_tokenizers
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+)
+from transformers.models.llama.tokenization_llama import LlamaTokenizer
+from transformers.utils import logging as transformers_logging
+
+from langchain_metaaligner.errors import CheckpointError, MissingExtraError
+from langchain_metaaligner.models.spec import QUANTIZATIONS, CheckpointSpec, fetch
+
+
+def read(spec: CheckpointSpec) -> tuple[Any, Any]:
+    """Read a checkpoint. Not thread-safe: transformers changes process-wide state meanwhile.
+
+    Args:
+        spec: a resolved spec (`CheckpointSpec.resolved`).
+
+    Returns:
+        The transformers model, on its device and in evaluation mode, and its tokenizer.
+
+    Raises:
+        CheckpointError: when it does not exist, is broken, or is no decoder language model.
+        MissingExtraError: when bitsandbytes is needed and not installed.
+    """
+    if spec.quantization and importlib.util.find_spec("bitsandbytes") is None:
+        raise MissingExtraError(f"quantization={spec.quantization!r}", "quantization")
+    origin = {"revision": spec.revision, "trust_remote_code": spec.trust_remote_code}
+    with _quiet():
+        try:
+            if not Path(spec.model).is_dir():
+                fetch(spec.model, "config.json", spec.revision)
+            config = AutoConfig.from_pretrained(spec.model, **origin)
+        except Exception as error:  # transformers and the Hub raise errors of many kinds
+            raise CheckpointError(
+                f"The config of {spec.model!r} could not be read ({_first_line(error)}). Check the "
+                "name and, for an id on the Hub, the network; a folder must hold config.json."
+            ) from error
+        require_decoder(config, config.architectures or (), spec.model)
+        tokenizer = read_tokenizer(spec.model, origin)
+        return _read_model(spec, config, origin), tokenizer
+
+
+def require_decoder(config: Any, architectures: Sequence[str], name: str) -> None:
+    """Refuse a checkpoint that cannot continue a text.
+
+    Transformers would load an encoder as a decoder without a word, and its output is noise.
+
+    Args:
+        config: the model's transformers config.
+        architectures: class names that the checkpoint was saved from; may be empty.
+        name: what the error calls the checkpoint.
+
+    Raises:
+        CheckpointError: for encoders, encoder-decoders and models without a language-model head.
+    """
+    kind = config.model_type
+    custom = "AutoModelForCausalLM" in (getattr(config, "auto_map", None) or {})
+    if architectures:
+        decodes = custom or any(one in _DECODER_CLASSES for one in architectures)
+    else:
+        decodes = custom or kind in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+    masked = kind in MODEL_FOR_MASKED_LM_MAPPING_NAMES and not getattr(config, "is_decoder", False)
+    if config.is_encoder_decoder or masked or not decodes:
+        raise CheckpointError(
+            f"{name!r} is a {' / '.join(architectures) or kind}, which cannot continue a text. "
+            "An aligner must be a decoder language model, such as LlamaForCausalLM."
+        )
+
+
+_DECODER_CLASSES = frozenset(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values())
+
+
+def _read_model(spec: CheckpointSpec, config: Any, origin: dict[str, Any]) -> Any:
+    placement: Any = spec.device_map if isinstance(spec.device_map, str) else None
+    if isinstance(spec.device_map, tuple):
+        placement = dict(spec.device_map)
+    extra: dict[str, Any] = {}
+    if spec.quantization:
+        bits = {QUANTIZATIONS[spec.quantization]: True}
+        extra["quantization_config"] = BitsAndBytesConfig(**bits)  # type: ignore[no-untyped-call]
+        placement = placement or {"": spec.device}
+    try:
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            spec.model,
+            config=config,
+            dtype=getattr(torch, str(spec.dtype)),
+            device_map=placement,
+            weights_only=True,
+            output_loading_info=True,
+            **extra,
+            **origin,
+        )
+    except Exception as error:  # transformers and the Hub raise errors of many kinds
+        raise CheckpointError(
+            f"The weights of {spec.model!r} could not be loaded ({_first_line(error)}). "
+            "They may be incomplete or corrupt: save or download the checkpoint again."
+        ) from error
+    model, report = loaded
+    if missing := sorted(report["missing_keys"]):
+        raise CheckpointError(
+            f"The weights of {spec.model!r} lack {len(missing)} of the model's tensors, such as "
+            f"{missing[0]!r}: random numbers would stand in. Save or download the checkpoint again."
+        )
+    model.eval()
+    return model if placement else model.to(spec.device)
+
+
+def read_tokenizer(model: str, origin: dict[str, Any]) -> Any:
+    """Read the tokenizer of a folder or a Hub id, as it is.
+
+    Args:
+        model: a folder or an id.
+        origin: options for ``from_pretrained`` such as ``revision``.
+
+    Raises:
+        CheckpointError: when it cannot be read, or there is none.
+    """
+    advice = "It needs tokenizer.json or tokenizer.model beside its config."
+    files = {"tokenizer.model", "tokenizer.json", "tokenizer_config.json"}
+    present = {name for name in files if Path(model, name).is_file()}
+    try:
+        if present == {"tokenizer.model"}:
+            tokenizer = LlamaTokenizer.from_pretrained(model, add_bos_token=True, **origin)
+        else:
+            tokenizer = AutoTokenizer.from_pretrained(model, **origin)
+    except Exception as error:  # transformers and the Hub raise errors of many kinds
+        raise CheckpointError(
+            f"The tokenizer of {model!r} could not be read ({_first_line(error)}). {advice}"
+        ) from error
+    if set(tokenizer.get_vocab()) <= set(tokenizer.all_special_tokens):
+        raise CheckpointError(f"{model!r} has no tokenizer. {advice}")
+    return tokenizer
+
+
+def prompt_ids(tokenizer: Any, text: str) -> list[int]:
+    """Token ids of an edit prompt, beginning of sequence included.
+
+    Inference and training share it: a prompt is never tokenised together with what follows it,
+    which would merge the space that it ends in. The name of a special token within the text
+    (``</s>`` in an answer) is read as plain characters.
+    """
+    ids: list[int] = tokenizer(text, split_special_tokens=True, verbose=False)["input_ids"]
+    return ids
+
+
+def completion_ids(tokenizer: Any, text: str) -> list[int]:
+    """Token ids of an edit, as it follows its prompt, with the end of sequence."""
+    ids: list[int] = tokenizer(
+        text, split_special_tokens=True, add_special_tokens=False, verbose=False
+    )["input_ids"]
+    return [*ids, tokenizer.eos_token_id]
+
+
+def encode_as_sentencepiece(tokenizer: Any) -> None:
+    """Make a Llama tokenizer put the word mark before every text; others stay as they are.
+
+    Transformers 5 leaves it out before a text that begins with a space, where sentencepiece, and
+    with it the research code, has it.
+
+    Args:
+        tokenizer: any tokenizer of transformers, which is changed in place.
+    """
+    if not isinstance(tokenizer, LlamaTokenizer):
+        return
+    backend = tokenizer.backend_tokenizer
+    marker = backend.pre_tokenizer
+    if isinstance(marker, pre_tokenizers.Metaspace) and marker.prepend_scheme != "never":
+        backend.normalizer = normalizers.Sequence(
+            [normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]
+        )
+        backend.pre_tokenizer = None
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip()
+    return f"{type(error).__name__}: {text.splitlines()[0] if text else 'no details'}"
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Hold back transformers' loading bar and its report of keys; errors still arrive."""
+    verbosity = transformers_logging.get_verbosity()
+    bar = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.set_verbosity(logging.CRITICAL)
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+        if bar:
+            transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]

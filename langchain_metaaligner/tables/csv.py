@@ -1,0 +1,102 @@
+r"""CSV files in the dialect of the research, read and written row by row.
+
+The research's scripts write every backslash doubled (pandas, ``escapechar="\\"``), but read
+without undoing it, so that each hop doubles the backslashes once more; and a lone carriage return
+goes out unquoted, which splits its row on reading. Here the doubling is undone, and such a row is
+quoted.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from langchain_metaaligner.errors import DataError, nearest
+from langchain_metaaligner.tables.jsonl import is_unicode, open_bytes, open_text
+from langchain_metaaligner.tables.problems import Problems
+
+_SINGLE = re.compile(rb"(?<!\\)(?:\\\\)*\\(?!\\)")
+_LONGEST_CELL = 1 << 24  # what is longer is a quotation mark that was never closed
+
+
+def is_escaped(path: Path) -> bool:
+    """Whether a CSV file is in the research's dialect: all its backslashes stand in pairs."""
+    with open_bytes(path) as lines:
+        return not any(_SINGLE.search(line) for line in lines)
+
+
+def check_columns(path: Path, found: Sequence[str], wanted: Sequence[str]) -> None:
+    """Refuse a table without the columns that are needed.
+
+    Raises:
+        DataError: names the columns that are absent, and what may have been meant.
+    """
+    absent = [name for name in wanted if name not in found]
+    if absent:
+        raise DataError(
+            f"{path.name} lacks the columns {', '.join(absent)}.{nearest(absent[0], found)} "
+            f"It has: {', '.join(found) or 'nothing'}. Needed are: {', '.join(wanted)}."
+        )
+
+
+def csv_rows(
+    path: Path, wanted: Sequence[str], problems: Problems
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield (line number, row); the number is that of the line on which a row begins.
+
+    A row with too few or too many cells, or with bytes that are no UTF-8, is a problem.
+
+    Raises:
+        DataError: if a column is missing.
+    """
+    escape = "\\" if is_escaped(path) else None
+    csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_CELL))
+    with open_text(path, errors="surrogateescape") as file:
+        reader = csv.reader(file, escapechar=escape)
+        header = next(reader, [])
+        check_columns(path, header, wanted)
+        for line, cells in _numbered(reader, path.name, problems):
+            if not cells:
+                continue
+            if len(cells) != len(header):
+                detail = f"{len(cells)} cells, not {len(header)}"
+                problems.found("broken line", path.name, line, detail)
+            elif not is_unicode(*cells):
+                problems.found("broken line", path.name, line, "bytes that are no UTF-8")
+            else:
+                yield line, dict(zip(header, cells, strict=True))
+
+
+def _numbered(reader: Any, source: str, problems: Problems) -> Iterator[tuple[int, list[str]]]:
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            problems.found("broken line", source, line, f"{error}, up to line {reader.line_num}")
+            continue
+        yield line, cells
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
+    """Write rows in the research's dialect as they come; return their number."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f"{path.name}.part")
+    with unfinished.open("w", encoding="utf-8", newline="") as file:
+        plain, quoted = (
+            csv.writer(file, escapechar="\\", lineterminator="\n", quoting=quoting)
+            for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_NONNUMERIC)
+        )
+        plain.writerow(columns)
+        count = 0
+        for row in rows:
+            returns = any(isinstance(cell, str) and "\r" in cell for cell in row)
+            (quoted if returns else plain).writerow(row)
+            count += 1
+    unfinished.replace(path)
+    return count

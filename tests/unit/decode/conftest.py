@@ -1,0 +1,3 @@
+"""The tiny checkpoints, as fixtures."""
+
+from tiny_checkpoints import *  # noqa: F403

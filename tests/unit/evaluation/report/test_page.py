@@ -1,0 +1,112 @@
+"""The report: every figure is told, nothing is run, and the same figures give the same page."""
+
+import json
+
+import pytest
+
+from langchain_metaaligner.errors import DataError
+from langchain_metaaligner.evaluation.report.page import as_html, as_markdown, make_report
+from langchain_metaaligner.evaluation.results import write_result
+
+TALLY = {
+    "wins": 6, "ties": 3, "losses": 1, "invalid": 2, "errors": 1, "absent": 0, "win_rate": 0.6,
+    "interval": [0.31, 0.83], "research_ratio": 0.9, "length_controlled": 0.55, "length": 80.0,
+    "other_length": 70.0,
+}  # fmt: skip
+NASTY = "<script>alert(1)</script> & | \u202e"
+
+
+@pytest.fixture
+def runs(tmp_path):
+    judge = {
+        "comparisons": {"aligned against golden": {"harmless": TALLY}},
+        "gains": {"harmless": {"gain": 0.2, "interval": [0.05, 0.35], "rows": 10}},
+        "calls": {"asked": 20, "errors": 1, "tokens_in": 900, "tokens_out": 20},
+        "rows": 13,
+    }
+    write_result(tmp_path / "judge", "judge", {"judge": "a:judge", "both_orders": True}, judge, [])
+    histogram = [0, 0, 1, 0, 0, 2, 0, 0, 0, 3, 0]
+    one = {"n": 6, "mean": 6.5, "interval": [5, 8], "quartiles": [2, 5, 9], "histogram": histogram,
+           "invalid": 1, "errors": 0, "absent": 0}  # fmt: skip
+    rating = {
+        "ratings": {"fair": {"origin_responses": one, "aligned_responses": one}},
+        "changes": {"fair": {"mean": 0.5, "interval": [-0.5, 1.5], "rows": 6}},
+        "calls": {"asked": 12, "errors": 0, "tokens_in": 1, "tokens_out": 1},
+        "rows": 6,
+    }
+    write_result(tmp_path / "rating", "rating", {"judge": "a:judge"}, rating, [])
+    change = {"before": 1.0, "after": 2.0, "golden": None, "change": 1.0, "interval": [0.5, 1.5],
+              "improved": 0.75, "rows": 4}  # fmt: skip
+    reward = {"rewards": {"helpful": change}, "weighted": None, "absent": 1, "rows": 5}
+    rows = [
+        {"row": n, "query": NASTY, "origin": f"old {n} {NASTY}", "aligned": f"new {n} {NASTY}",
+         "before": {"helpful": 1.0}, "after": {"helpful": float(n)}, "golden": None}
+        for n in range(6)
+    ]  # fmt: skip
+    write_result(tmp_path / "reward", "reward", {"scorer": "a model"}, reward, rows)
+    dataset = {"rows": 4, "accuracy": 50.0, "weighted_f1": 40.0, "macro_f1": 30.0,
+               "out_of_domain": 1, "empty": 1, "metrics": {"bleu": None}}  # fmt: skip
+    imhi = {
+        "datasets": {"DR": dataset, "SAD": {"error": "ValueError: rows"}},
+        "correlations": {"bleu": {"overall": {"spearman": 0.4}}},
+        "notice": "For research only.",
+    }
+    write_result(tmp_path / "imhi", "imhi", {"labels": "rules"}, imhi, [])
+    edits = [
+        {"query": NASTY, "origin_responses": "You fool. Yes.", "aligned_responses": "Yes.",
+         "decision": "edited", "reason": None},
+        {"query": "q", "origin_responses": "", "aligned_responses": "", "decision": "kept",
+         "reason": "empty_draft"},
+    ]  # fmt: skip
+    path = tmp_path / "out.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in edits))
+    return [path, *(tmp_path / name for name in ("judge", "rating", "reward", "imhi"))]
+
+
+def test_every_kind_is_told(runs):
+    page, text = as_html(make_report(runs)), as_markdown(make_report(runs))
+    for said in (
+        "Of 2 answers 1 were edited",
+        "empty_draft",
+        "60% (31% to 83%)",
+        "changed by +20% (+5% to +35%) with the edit: a gain, over 10 questions",
+        "the rating changed by +0.50",
+        "+1.00 (+0.50 to +1.50)",
+        "For research only.",
+        "ValueError: rows",
+        "none",
+    ):
+        assert said in text, said
+        assert said.replace("+", "&#43;") in page or said in page, said
+    assert page.count("<svg") == 3
+
+
+def test_texts_are_escaped_and_nothing_is_loaded(runs):
+    page = as_html(make_report(runs))
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    assert "<del>You fool. </del>Yes." in page
+    assert 'src="' not in page
+    assert "http" not in page.replace("http://www.w3.org", "").replace("http://purl.org", "")
+
+
+def test_the_same_figures_give_the_same_page(runs):
+    assert as_html(make_report(runs)) == as_html(make_report(runs))
+
+
+@pytest.mark.parametrize("kind", ["nothing", "empty", "unknown", "columns"])
+def test_what_is_no_run_is_told(tmp_path, kind):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    runs = [folder]
+    if kind == "nothing":
+        runs = []
+    elif kind == "unknown":
+        write_result(folder, "horoscope", {}, {}, [])
+    elif kind == "columns":
+        runs = [tmp_path / "a.csv"]
+        runs[0].write_text("query,answer\na,b\n")
+    says = {"nothing": "Give a run", "empty": "holds no result.json", "unknown": "'horoscope'",
+            "columns": "It has: query, answer"}  # fmt: skip
+    with pytest.raises(DataError, match=says[kind]):
+        make_report(runs)
