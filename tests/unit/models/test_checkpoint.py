@@ -184,7 +184,9 @@ class TestMetadataOnTheHub:
         )
 
     def test_is_fetched(self, hub):
-        assert spec_module.read_metadata(CheckpointSpec(model="some/aligner")) == {"template": "IMHI"}
+        assert spec_module.read_metadata(CheckpointSpec(model="some/aligner")) == {
+            "template": "IMHI"
+        }
 
     def test_is_empty_when_there_is_none(self, hub, monkeypatch):
         missing = object()  # as huggingface_hub marks a file that it knows to be absent
