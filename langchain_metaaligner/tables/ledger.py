@@ -12,10 +12,12 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
 from typing_extensions import Self
@@ -24,6 +26,20 @@ from langchain_metaaligner.errors import LedgerError
 
 FAILED = "failed"
 """The field of a line that tells of a failure. It is an audit only: the work is tried again."""
+
+Unit = TypeVar("Unit")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A unit of work that could not be done this time, and why."""
+
+    reason: str
+
+
+Outcome = Mapping[str, Any] | Failure
+Make = Callable[[Sequence[Unit]], Iterable[tuple[int, Outcome]]]
+"""Does units of work: yields the place of each, and its record or failure, as it is finished."""
 
 
 class Ledger:
@@ -140,6 +156,64 @@ class Ledger:
         with self._writing:
             places = self._append([self._line(key, record) for key, record in records])
             self._index.executemany("INSERT OR REPLACE INTO work VALUES (?, ?)", places)
+
+    def complete(
+        self,
+        units: Sequence[Unit],
+        make: Make[Unit],
+        content: Callable[[Unit], Sequence[Any]],
+        *,
+        together: int = 1,
+    ) -> list[Outcome]:
+        """The record of each unit of work: as it stands in the file, or made now.
+
+        What the file lacks is made, equal units once, and every record is on the disk before it is
+        given back. A failure stays open: the next run tries it again.
+
+        Args:
+            units: what is to be done.
+            make: does the units that are missing.
+            content: what tells a unit from every other one, for its `key`.
+            together: finished units that wait for the disk together.
+
+        Returns:
+            An outcome for each unit, in their order.
+
+        Raises:
+            LedgerError: as `add`.
+
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "ledger.jsonl"
+        >>> with Ledger(path, {}) as ledger:
+        ...     made = ledger.complete(
+        ...         ["a", "b", "a"],
+        ...         lambda missing: ((at, {"text": unit * 2}) for at, unit in enumerate(missing)),
+        ...         content=lambda unit: [unit],
+        ...     )
+        >>> [record["text"] for record in made]
+        ['aa', 'bb', 'aa']
+        """
+        keys = [self.key(*content(unit)) for unit in units]
+        outcomes: dict[str, Outcome] = {}
+        missing: dict[str, Unit] = {}
+        for key, unit in zip(keys, units, strict=True):
+            if key in outcomes or key in missing:
+                continue
+            line = self.find(key)
+            if line is None:
+                missing[key] = unit
+            else:
+                outcomes[key] = line
+        open_keys = list(missing)
+        finished = iter(make(list(missing.values())) if missing else ())
+        while batch := list(islice(finished, together)):
+            made = {open_keys[place]: outcome for place, outcome in batch}
+            self.add_all((key, it) for key, it in made.items() if not isinstance(it, Failure))
+            for key, outcome in made.items():
+                if isinstance(outcome, Failure):
+                    self.add_failure(key, outcome.reason)
+            outcomes.update(made)
+        return [outcomes[key] for key in keys]
 
     def add_failure(self, key: str, reason: str) -> None:
         """Write down that a unit of work failed. It stays to be done.
