@@ -14,9 +14,10 @@ from langchain_core.runnables.config import get_config_list, run_in_executor
 from langchain_core.runnables.utils import ConfigurableFieldSpec
 
 from langchain_metaaligner.edit import question as upstream
-from langchain_metaaligner.edit.ask import Edit, aask, ask, outcome, prepare
+from langchain_metaaligner.edit.ask import aask, ask, outcome, prepare
 from langchain_metaaligner.edit.exchange import Question, read, read_question
 from langchain_metaaligner.edit.options import AlignerSettings, EditOptions
+from langchain_metaaligner.edit.plan import Edit
 from langchain_metaaligner.edit.record import Alignment
 from langchain_metaaligner.edit.stream import astream_edit, stream_edit
 from langchain_metaaligner.errors import MetaAlignerError

@@ -1,15 +1,19 @@
-"""From question and draft to an edit prompt."""
+"""From question and draft to an edit prompt: `Edit`, the record of one answer on its way."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from langchain_core.messages import BaseMessage
+from langchain_core.runnables import RunnableConfig
 
 from langchain_metaaligner.edit.content import text_of
 from langchain_metaaligner.edit.disarm import Guard
 from langchain_metaaligner.edit.exchange import Exchange, Question
+from langchain_metaaligner.edit.record import Alignment
+from langchain_metaaligner.edit.shapes import Shape
 from langchain_metaaligner.templates import HUMAN_MARK, EditTemplate
 
 Fits = Callable[[str, str], bool]
@@ -19,6 +23,33 @@ EXPLICIT_FORMS = (
     'Pass it along with the answer: {"question": ..., "answer": ...}, or a list of messages that '
     "ends with the answer, or call align(question, answer)."
 )
+
+
+@dataclass
+class Edit:
+    """One answer on its way.
+
+    Attributes:
+        shape: where the answer goes back.
+        config: the config of the call that brought it.
+        record: what is known of it so far; at the end, what became of it.
+        question: the question alone.
+        context: retrieved texts.
+        draft: the draft as it stands in the prompt.
+        prompt: the edit prompt; None where the model is not asked.
+        guard: undoes in the edit what was done to the user's text in the prompt.
+        error: what failed on the way, in code that is not ours.
+    """
+
+    shape: Shape
+    config: RunnableConfig
+    record: Alignment
+    question: str = ""
+    context: tuple[str, ...] = ()
+    draft: str = ""
+    prompt: str | None = None
+    guard: Guard | None = None
+    error: Exception | None = None
 
 
 class Plan(NamedTuple):

@@ -11,10 +11,11 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage
 
-from langchain_metaaligner.edit.ask import Edit, aask, ask, outcome
+from langchain_metaaligner.edit.ask import aask, ask, outcome
 from langchain_metaaligner.edit.editor import CompletionReport, model_config, reply_of
 from langchain_metaaligner.edit.loop import Caller, Elsewhere, Here, finished
 from langchain_metaaligner.edit.options import EditOptions
+from langchain_metaaligner.edit.plan import Edit
 from langchain_metaaligner.edit.record import Alignment
 from langchain_metaaligner.edit.verdict import settle, tell_kept
 from langchain_metaaligner.errors import EditRejectedError
