@@ -14,7 +14,7 @@ from langchain_metaaligner.edit.disarm import Guard
 from langchain_metaaligner.edit.exchange import Exchange, Question
 from langchain_metaaligner.edit.record import Alignment
 from langchain_metaaligner.edit.shapes import Shape
-from langchain_metaaligner.templates import HUMAN_MARK, EditTemplate
+from langchain_metaaligner.templates import EditTemplate, dialogue_text
 
 Fits = Callable[[str, str], bool]
 """Whether a prompt, and an edit as long as the answer, fit the model together."""
@@ -109,7 +109,7 @@ def _texts(question: Question) -> Iterator[str]:
 def _disarmed(question: Question, template: EditTemplate, guard: Guard) -> Question:
     dialogue = template.dialogue
     if isinstance(question, str):
-        marked_up = dialogue and HUMAN_MARK in question
+        marked_up = dialogue and dialogue_text(question)
         return guard.disarm_turn(question) if dialogue and not marked_up else guard.disarm(question)
     disarm = guard.disarm_turn if dialogue else guard.disarm
     return [_with_text(message, disarm(text_of(message.content))) for message in question]
