@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from langchain_metaaligner.data.baselines import SCHEMES
+from langchain_metaaligner.data.schemes import SCHEMES
 from langchain_metaaligner.templates import EditTemplate
 from langchain_metaaligner.training.recipe import (
     CdpoRecipe,

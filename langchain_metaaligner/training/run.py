@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, GenerationConfig
 
-from langchain_metaaligner.data.baselines import SCHEMES
+from langchain_metaaligner.data.schemes import SCHEMES
 from langchain_metaaligner.errors import RecipeError
 from langchain_metaaligner.models.load import read_tokenizer
 from langchain_metaaligner.models.spec import METADATA_FILE
