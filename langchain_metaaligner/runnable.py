@@ -8,23 +8,24 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from langchain_core.callbacks import AsyncCallbackManagerForChainRun, CallbackManagerForChainRun
+from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableConfig
-from langchain_core.runnables.config import run_in_executor
+from langchain_core.runnables.config import get_config_list, run_in_executor
 from langchain_core.runnables.utils import ConfigurableFieldSpec
 
 from langchain_metaaligner.edit import question as upstream
-from langchain_metaaligner.edit.ask import Job, aask, ask, job_for
-from langchain_metaaligner.edit.exchange import read
-from langchain_metaaligner.edit.plan import EXPLICIT_FORMS
+from langchain_metaaligner.edit.ask import Edit, aask, ask, outcome, prepare
+from langchain_metaaligner.edit.exchange import Question, read, read_question
+from langchain_metaaligner.edit.options import AlignerSettings, EditOptions
+from langchain_metaaligner.edit.record import Alignment
 from langchain_metaaligner.edit.stream import astream_edit, stream_edit
-from langchain_metaaligner.errors import MetaAlignerError, MissingQuestionError
-from langchain_metaaligner.pairs import PairAligner
+from langchain_metaaligner.errors import MetaAlignerError
 
 T = TypeVar("T")
 RunManager = CallbackManagerForChainRun | AsyncCallbackManagerForChainRun
 
 
-class MetaAlignerRunnable(PairAligner):
+class MetaAlignerRunnable(AlignerSettings):
     """Corrects the answer that a chain's model gave, on the objectives that you name.
 
     It takes what a model, parser, agent or RAG chain gives, and gives back the same shape with the
@@ -119,9 +120,9 @@ class MetaAlignerRunnable(PairAligner):
         """
 
         def edit(value: Any, run_manager: RunManager, config: RunnableConfig) -> Any:
-            job = self._job(value, run_manager, config)
-            ask([job], self)
-            return self._written(job)
+            answer = self._prepared(value, run_manager, config)
+            ask([answer], self.options)
+            return self._written(answer)
 
         return self._call_with_config(edit, input, config)
 
@@ -129,9 +130,9 @@ class MetaAlignerRunnable(PairAligner):
         """The async twin of `invoke`."""
 
         async def edit(value: Any, run_manager: RunManager, config: RunnableConfig) -> Any:
-            job = await run_in_executor(None, self._job, value, run_manager, config)
-            await aask([job], self)
-            return self._written(job)
+            answer = await run_in_executor(None, self._prepared, value, run_manager, config)
+            await aask([answer], self.options)
+            return self._written(answer)
 
         return await self._acall_with_config(edit, input, config)
 
@@ -154,9 +155,9 @@ class MetaAlignerRunnable(PairAligner):
             run_manager: list[CallbackManagerForChainRun],
             config: list[RunnableConfig],
         ) -> list[Any]:
-            jobs = self._jobs(values, run_manager, config)
-            ask(jobs, self)
-            return [_or_error(self._written, job) for job in jobs]
+            answers = self._all_prepared(values, run_manager, config)
+            ask(answers, self.options)
+            return [_or_error(self._written, answer) for answer in answers]
 
         return self._batch_with_config(edit, inputs, config, return_exceptions=return_exceptions)
 
@@ -175,9 +176,9 @@ class MetaAlignerRunnable(PairAligner):
             run_manager: list[AsyncCallbackManagerForChainRun],
             config: list[RunnableConfig],
         ) -> list[Any]:
-            jobs = await run_in_executor(None, self._jobs, values, run_manager, config)
-            await aask(jobs, self)
-            return [_or_error(self._written, job) for job in jobs]
+            answers = await run_in_executor(None, self._all_prepared, values, run_manager, config)
+            await aask(answers, self.options)
+            return [_or_error(self._written, answer) for answer in answers]
 
         return await self._abatch_with_config(
             edit, inputs, config, return_exceptions=return_exceptions
@@ -198,7 +199,8 @@ class MetaAlignerRunnable(PairAligner):
             chunks: Iterator[Any], run_manager: RunManager, config: RunnableConfig
         ) -> Iterator[Any]:
             for value in _added_up(list(chunks)):
-                yield from stream_edit(self._job(value, run_manager, config), self)
+                answer = self._prepared(value, run_manager, config)
+                yield from stream_edit(answer, self.options)
 
         yield from self._transform_stream_with_config(input, edit, config, **kwargs)
 
@@ -222,36 +224,89 @@ class MetaAlignerRunnable(PairAligner):
             chunks: AsyncIterator[Any], run_manager: RunManager, config: RunnableConfig
         ) -> AsyncIterator[Any]:
             for value in _added_up([chunk async for chunk in chunks]):
-                job = await run_in_executor(None, self._job, value, run_manager, config)
-                async for chunk in astream_edit(job, self):
+                answer = await run_in_executor(None, self._prepared, value, run_manager, config)
+                async for chunk in astream_edit(answer, self.options):
                     yield chunk
 
         async for chunk in self._atransform_stream_with_config(input, edit, config, **kwargs):
             yield chunk
 
-    def _jobs(
+    def align(
+        self, question: Question, answer: str | AIMessage, config: RunnableConfig | None = None
+    ) -> Alignment:
+        """Correct one answer to a question that is given along with it.
+
+        Args:
+            question: the question as a string, a dialogue in the data set's markup, or messages.
+            answer: the draft.
+            config: as for ``invoke``.
+
+        Raises:
+            EditRejectedError: if the edit fails, under ``on_failure="raise"``.
+        """
+        return self.align_batch([(question, answer)], config)[0]
+
+    def align_batch(
+        self,
+        pairs: Sequence[tuple[Question, str | AIMessage]],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+    ) -> list[Alignment]:
+        """Correct many (question, answer) pairs in one call of the model; see `align`."""
+        edits = self._pairs_prepared(pairs, config)
+        ask(edits, self.options)
+        return [outcome(edit, self.options) for edit in edits]
+
+    async def aalign(
+        self, question: Question, answer: str | AIMessage, config: RunnableConfig | None = None
+    ) -> Alignment:
+        """The async twin of `align`."""
+        return (await self.aalign_batch([(question, answer)], config))[0]
+
+    async def aalign_batch(
+        self,
+        pairs: Sequence[tuple[Question, str | AIMessage]],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+    ) -> list[Alignment]:
+        """The async twin of `align_batch`."""
+        edits = await run_in_executor(None, self._pairs_prepared, pairs, config)
+        await aask(edits, self.options)
+        return [outcome(edit, self.options) for edit in edits]
+
+    def _pairs_prepared(
+        self,
+        pairs: Sequence[tuple[Question, str | AIMessage]],
+        config: RunnableConfig | list[RunnableConfig] | None,
+    ) -> list[Edit]:
+        configs = get_config_list(config, len(pairs))
+        exchanges = [
+            replace(read(answer), question=read_question(question)) for question, answer in pairs
+        ]
+        rows = zip(exchanges, configs, strict=True)
+        return [prepare(exchange, config, self._options_of(config)) for exchange, config in rows]
+
+    def _all_prepared(
         self,
         values: Sequence[Any],
         run_managers: Sequence[RunManager],
         configs: Sequence[RunnableConfig],
-    ) -> list[Job | Exception]:
+    ) -> list[Edit | Exception]:
         rows = zip(values, run_managers, configs, strict=True)
-        return [_or_error(self._job, *row) for row in rows]
+        return [_or_error(self._prepared, *row) for row in rows]
 
-    def _job(self, value: Any, run_manager: RunManager, config: RunnableConfig) -> Job:
-        exchange = read(value, self.question_key, self.answer_key, self.context_key)
+    def _prepared(self, value: Any, run_manager: RunManager, config: RunnableConfig) -> Edit:
+        options = self._options_of(config)
+        exchange = read(value, options.keys)
         if exchange.question is None and not exchange.untouched:
             question = upstream.find(run_manager.run_id, exchange.found_by)
-            if question is None:
-                raise MissingQuestionError(
-                    f"The question of this answer is not known: {exchange.answer!r:.100}. "
-                    f"No single model call that led to it was seen in this chain. {EXPLICIT_FORMS}"
-                )
             exchange = replace(exchange, question=question)
-        return job_for(exchange, config, self)
+        return prepare(exchange, config, options)
 
-    def _written(self, job: Job) -> Any:
-        return job.exchange.shape.write(job.outcome(self))
+    def _options_of(self, config: RunnableConfig) -> EditOptions:
+        requested = (config.get("configurable") or {}).get("objectives")
+        return self.options if requested is None else self.options.towards(requested)
+
+    def _written(self, edit: Edit) -> Any:
+        return edit.shape.write(outcome(edit, self.options))
 
 
 def _watched(aligner: MetaAlignerRunnable) -> MetaAlignerRunnable:

@@ -3,7 +3,7 @@ from langchain_core.documents import Document
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, SystemMessage
 from langchain_core.prompt_values import ChatPromptValue, StringPromptValue
 
-from langchain_metaaligner.edit.exchange import read, read_question
+from langchain_metaaligner.edit.exchange import Keys, read, read_question
 from langchain_metaaligner.edit.record import Alignment
 from langchain_metaaligner.errors import MetaAlignerError, ShapeError
 
@@ -11,12 +11,17 @@ EDITED = Alignment(text="new", original="old", decision="edited")
 
 
 def written(value, **keys):
-    return read(value, **keys).shape.write(EDITED)
+    return read(value, Keys(**keys)).shape.write(EDITED)
 
 
 def streamed(value):
     shape = read(value).shape
-    chunks = [*shape.opening(), *shape.piece("ne"), *shape.piece("w"), *shape.closing(EDITED)]
+    chunks = [
+        *shape.opening(),
+        *shape.piece("ne", True),
+        *shape.piece("w", False),
+        *shape.closing(EDITED, True),
+    ]
     total = chunks[0]
     for chunk in chunks[1:]:
         total = total + chunk
@@ -85,8 +90,12 @@ def test_single_text_block_stays_a_block():
         (AIMessage(""), "empty_draft"),
         (AIMessage(" \n"), "empty_draft"),
         (AIMessage([]), "empty_draft"),
-        (AIMessage([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]), "not_one_text"),
-        (AIMessage([{"type": "image_url", "image_url": {"url": "x"}}]), "not_one_text"),
+        (
+            AIMessage([{"type": "text", "text": " "}, {"type": "thinking", "thinking": "b"}]),
+            "empty_draft",
+        ),
+        (AIMessage([{"type": "image_url", "image_url": {"url": "x"}}]), "no_text"),
+        (AIMessage("", additional_kwargs={"audio": {"data": "AA"}}), "no_text"),
     ],
 )
 def test_untouched(message, reason):
@@ -139,9 +148,9 @@ def test_pair_with_messages_inside():
 
 def test_named_keys():
     value = {"q": "why?", "a": "old", "answer": "other"}
-    exchange = read(value, question_key="q", answer_key="a")
+    exchange = read(value, Keys(question="q", answer="a"))
     assert (exchange.question, exchange.answer) == ("why?", "old")
-    assert written(value, question_key="q", answer_key="a") == {
+    assert written(value, question="q", answer="a") == {
         "q": "why?",
         "a": "new",
         "answer": "other",
@@ -170,7 +179,7 @@ def test_pair_without_a_question_is_left_to_upstream():
 def test_context(context, texts):
     value = {"input": "q", "answer": "old", "context": context}
     assert read(value).context == texts
-    assert read(value, context_key=None).context == ()
+    assert read(value, Keys(context=None)).context == ()
     assert written(value)["context"] is context
 
 
@@ -205,7 +214,7 @@ def test_missing_answer_names_the_keys_seen():
     with pytest.raises(ShapeError, match=r"'question', 'reply'.*answer_key="):
         read({"question": "q", "reply": "a"})
     with pytest.raises(ShapeError, match=r"no 'asked'.*'q', 'answer'"):
-        read({"q": "q", "answer": "a"}, question_key="asked")
+        read({"q": "q", "answer": "a"}, Keys(question="asked"))
 
 
 def test_questions():
