@@ -9,13 +9,14 @@ from typing import Any, TypeVar
 
 from langchain_core.callbacks import AsyncCallbackManagerForChainRun, CallbackManagerForChainRun
 from langchain_core.messages import AIMessage
-from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import get_config_list, run_in_executor
 from langchain_core.runnables.utils import ConfigurableFieldSpec
 
 from langchain_metaaligner.edit import question as upstream
 from langchain_metaaligner.edit.ask import Edit, aask, ask, outcome, prepare
 from langchain_metaaligner.edit.exchange import Question, read, read_question
+from langchain_metaaligner.edit.node import AlignerNode, is_state_of_node, streamed_whole
 from langchain_metaaligner.edit.options import AlignerSettings, EditOptions
 from langchain_metaaligner.edit.record import Alignment
 from langchain_metaaligner.edit.stream import astream_edit, stream_edit
@@ -124,6 +125,8 @@ class MetaAlignerRunnable(AlignerSettings):
             ask([answer], self.options)
             return self._written(answer)
 
+        if is_state_of_node(input, config):
+            return self.as_node().invoke(input, config)
         return self._call_with_config(edit, input, config)
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
@@ -134,6 +137,8 @@ class MetaAlignerRunnable(AlignerSettings):
             await aask([answer], self.options)
             return self._written(answer)
 
+        if is_state_of_node(input, config):
+            return await self.as_node().ainvoke(input, config)
         return await self._acall_with_config(edit, input, config)
 
     def batch(
@@ -188,7 +193,10 @@ class MetaAlignerRunnable(AlignerSettings):
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
     ) -> Iterator[Any]:
         """Pieces of the corrected value; they add up to what ``invoke`` gives."""
-        yield from self.transform(iter([input]), config, **kwargs)
+        if is_state_of_node(input, config):
+            yield self.as_node().invoke(input, config)
+        else:
+            yield from self.transform(iter([input]), config, **kwargs)
 
     def transform(
         self, input: Iterator[Any], config: RunnableConfig | None = None, **kwargs: Any
@@ -198,7 +206,7 @@ class MetaAlignerRunnable(AlignerSettings):
         def edit(
             chunks: Iterator[Any], run_manager: RunManager, config: RunnableConfig
         ) -> Iterator[Any]:
-            for value in _added_up(list(chunks)):
+            for value in _added_up(list(chunks), run_manager):
                 answer = self._prepared(value, run_manager, config)
                 yield from stream_edit(answer, self.options)
 
@@ -212,6 +220,9 @@ class MetaAlignerRunnable(AlignerSettings):
         async def one() -> AsyncIterator[Any]:
             yield input
 
+        if is_state_of_node(input, config):
+            yield await self.as_node().ainvoke(input, config)
+            return
         async for chunk in self.atransform(one(), config, **kwargs):
             yield chunk
 
@@ -223,13 +234,35 @@ class MetaAlignerRunnable(AlignerSettings):
         async def edit(
             chunks: AsyncIterator[Any], run_manager: RunManager, config: RunnableConfig
         ) -> AsyncIterator[Any]:
-            for value in _added_up([chunk async for chunk in chunks]):
+            for value in _added_up([chunk async for chunk in chunks], run_manager):
                 answer = await run_in_executor(None, self._prepared, value, run_manager, config)
                 async for chunk in astream_edit(answer, self.options):
                     yield chunk
 
         async for chunk in self._atransform_stream_with_config(input, edit, config, **kwargs):
             yield chunk
+
+    def as_node(self, draft: Any = None, *, key: str = "messages") -> Runnable[Any, Any]:
+        """A node for a LangGraph graph, which updates the answer and nothing else.
+
+        Without ``draft`` it corrects the last message of the state and gives
+        ``{"messages": [answer]}``; the answer has the id of the draft, so that ``add_messages`` puts
+        it in the draft's place. Turns that call tools stay as they are.
+
+        Args:
+            draft: a chain or a function that makes the draft from the state, as a node would. The
+                two are then one node, whose draft no stream shows and no checkpoint keeps.
+            key: where the messages are in the state.
+
+        >>> from langchain_core.messages import AIMessage, HumanMessage
+        >>> from langchain_metaaligner.testing import FakeAlignerLLM
+        >>> editor = FakeAlignerLLM(lambda prompt: "It scatters blue light most.")
+        >>> node = MetaAlignerRunnable(objectives=["helpful"], llm=editor).as_node()
+        >>> state = {"messages": [HumanMessage("Why is it blue?"), AIMessage("Look!")], "tokens": 7}
+        >>> [message.text for message in node.invoke(state)["messages"]]
+        ['It scatters blue light most.']
+        """
+        return AlignerNode(self, draft, key)
 
     def align(
         self, question: Question, answer: str | AIMessage, config: RunnableConfig | None = None
@@ -324,11 +357,12 @@ def _or_error(function: Callable[..., T], *args: Any) -> T | Exception:
         return error
 
 
-def _added_up(chunks: list[Any]) -> list[Any]:
+def _added_up(chunks: list[Any], run_manager: RunManager) -> list[Any]:
     """The one value that came in pieces; pieces that do not add replace each other."""
     if not chunks:
         return []
-    return [functools.reduce(_added, chunks)]
+    state = streamed_whole(chunks, run_manager.run_id)
+    return [functools.reduce(_added, chunks) if state is None else state]
 
 
 def _added(total: Any, chunk: Any) -> Any:

@@ -128,9 +128,7 @@ def _same_id(value: str | BaseMessage) -> _Fits:
 
 def _same_text(value: str | BaseMessage) -> _Fits:
     text, own = _text(value), getattr(value, "id", None)
-    return lambda call, in_sequence: (
-        call.text == text and (in_sequence or _still_open(call, own))
-    )
+    return lambda call, in_sequence: call.text == text and (in_sequence or _still_open(call, own))
 
 
 def _same_words(value: str | BaseMessage) -> _Fits:
