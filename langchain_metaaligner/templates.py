@@ -111,21 +111,25 @@ class EditTemplate:
         return form.format(aspects=aspects, question=question, answer=answer)
 
     def objective_text(self, objective: Objective) -> str:
-        """An objective with the label and the ``The`` or ``the`` of this template.
+        """An objective as it stands in the prompt.
+
+        A known one has the label and the ``The`` or ``the`` of this template. The text of any
+        other stays as it was written.
 
         >>> from langchain_metaaligner.objectives import parse_objective
         >>> EditTemplate.named("HH-RLHF").objective_text(parse_objective("fair"))[:24]
         'Fairness: The response s'
         """
         known = known_objective(objective.name)
-        label = LABELS[known.name] if known == objective else objective.label
+        if known != objective:
+            return objective.text
         description = re.sub(r"^[Tt]he\b", self.the, objective.description)
-        return f"{label}: {description}"
+        return f"{LABELS[known.name]}: {description}"
 
     def question_text(self, question: str | Sequence[BaseMessage]) -> str:
         r"""What stands in the question slot: a dialogue, or its last human turn.
 
-        A string that already carries the data set's markup is passed as it is. System and tool
+        A string that is a `dialogue_text` already is passed as it is. System and tool
         messages do not enter, nor anything after the last human turn. Blank if no human spoke, or
         if the last human turn has no text, such as a picture: an older one is no question for it.
 
@@ -133,7 +137,7 @@ class EditTemplate:
         '\n\nHuman: Hi \n\nAssistant:'
         """
         if isinstance(question, str):
-            if not self.dialogue or HUMAN_MARK in question or not question.strip():
+            if not self.dialogue or dialogue_text(question) or not question.strip():
                 return question
             return _dialogue([("human", question)])
         turns = _turns(question)
@@ -168,6 +172,19 @@ class EditTemplate:
         opening = self.better.partition("{aspects}")[0]
         pieces = (*(mark.strip() for mark in self.delimiters), opening.strip())
         return any(piece in output for piece in pieces)
+
+
+def dialogue_text(text: str) -> bool:
+    r"""Whether a text is a dialogue in the markup of HH-RLHF, or as the research's README has it.
+
+    >>> dialogue_text("\n\nHuman: Hi \n\nAssistant:")
+    True
+    >>> dialogue_text("Human: Hi Assistant: Hello. Human: How are you? Assistant:")
+    True
+    >>> dialogue_text("Who is Human: the series?")
+    False
+    """
+    return HUMAN_MARK in text or (text.lstrip().startswith("Human:") and "Assistant:" in text)
 
 
 def role_of(message: BaseMessage) -> str:

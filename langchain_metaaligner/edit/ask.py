@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from langchain_core.runnables import RunnableConfig
 
-from langchain_metaaligner.edit.disarm import Guard
 from langchain_metaaligner.edit.editor import ModelFailureError
 from langchain_metaaligner.edit.exchange import Exchange
 from langchain_metaaligner.edit.loop import Elsewhere, Here, finished
 from langchain_metaaligner.edit.options import EditOptions
-from langchain_metaaligner.edit.plan import EXPLICIT_FORMS, plan
+from langchain_metaaligner.edit.plan import EXPLICIT_FORMS, Edit, plan
 from langchain_metaaligner.edit.record import Alignment
-from langchain_metaaligner.edit.shapes import Shape
 from langchain_metaaligner.edit.verdict import (
     HARMLESS,
     NO_QUESTION,
@@ -27,33 +25,6 @@ from langchain_metaaligner.edit.verdict import (
     tell_kept,
 )
 from langchain_metaaligner.errors import EditRejectedError, MissingQuestionError
-
-
-@dataclass
-class Edit:
-    """One answer on its way.
-
-    Attributes:
-        shape: where the answer goes back.
-        config: the config of the call that brought it.
-        record: what is known of it so far; at the end, what became of it.
-        question: the question alone.
-        context: retrieved texts.
-        draft: the draft as it stands in the prompt.
-        prompt: the edit prompt; None where the model is not asked.
-        guard: undoes in the edit what was done to the user's text in the prompt.
-        error: what failed on the way, in code that is not ours.
-    """
-
-    shape: Shape
-    config: RunnableConfig
-    record: Alignment
-    question: str = ""
-    context: tuple[str, ...] = ()
-    draft: str = ""
-    prompt: str | None = None
-    guard: Guard | None = None
-    error: Exception | None = None
 
 
 def prepare(exchange: Exchange, config: RunnableConfig, options: EditOptions) -> Edit:

@@ -238,14 +238,10 @@ def _asked_as(model: Runnable[Any, Any], candidates: int) -> Runnable[Any, Any]:
 
 
 def _innermost(model: Runnable[Any, Any]) -> Runnable[Any, Any]:
-    """The model inside of ``.bind``, ``.with_config``, ``.with_retry`` and ``.with_fallbacks``."""
-    while True:
-        if isinstance(model, RunnableBindingBase):
-            model = model.bound
-        elif isinstance(model, RunnableWithFallbacks):
-            model = model.runnable
-        else:
-            return model
+    """The model inside of ``.bind``, ``.with_config`` and ``.with_retry``."""
+    while isinstance(model, RunnableBindingBase):
+        model = model.bound
+    return model
 
 
 def _with_innermost(

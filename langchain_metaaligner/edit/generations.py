@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable
@@ -21,8 +22,10 @@ from langchain_metaaligner.models.editing_llm import EditingLLM
 M = TypeVar("M", BaseLLM, BaseChatModel)
 Generate = Callable[..., Awaitable[LLMResult]]
 
-ROW_STATUSES = (400, 413, 422)
-"""HTTP statuses by which a server refuses what is in a request."""
+ROW_STATUSES = (400, 413, 422, 500)
+"""HTTP statuses by which a server may refuse what is in a request."""
+
+_UNREACHABLE = re.compile("Connect|Timeout")
 
 STRANGERS = 3
 """Rows of a failed batch that may fail one after the other before the model is taken to be down."""
@@ -32,8 +35,7 @@ class Generations(Runnable[Any, Any]):
     """A text model that gives its `Generation` where it would give the text alone.
 
     Why a text ended and what it cost then comes from LangChain's cache as well, for which text
-    models fire no callbacks. A row that the model refuses costs no other row its edit: the rows of
-    a batch that failed are asked for one by one.
+    models fire no callbacks. A row that the model refuses costs no other row its edit.
 
     Args:
         llm: the text model.
@@ -102,14 +104,21 @@ class Generations(Runnable[Any, Any]):
         outputs: list[Any] = []
         for at in range(0, len(inputs), size):
             rows = slice(at, at + size)
-            outputs += await _generated(prompts[rows], configs[rows], generate)
+            await _generated(prompts[rows], configs[rows], generate, outputs)
         return outputs
 
 
 async def _generated(
-    prompts: list[Any], configs: list[RunnableConfig], generate: Generate
-) -> list[Any]:
-    """A generation or an exception for each prompt."""
+    prompts: list[Any],
+    configs: list[RunnableConfig],
+    generate: Generate,
+    outputs: list[Any],
+) -> None:
+    """Add a generation or an exception for each prompt.
+
+    A batch that fails is halved until the rows that it fails for are found, unless the model is
+    down.
+    """
     options = {
         name: [config.get(name) for config in configs]
         for name in ("callbacks", "tags", "metadata", "run_name")
@@ -117,29 +126,34 @@ async def _generated(
     try:
         result = await generate(prompts, **options)
     except Exception as error:  # a failing model leaves the draft: what to do with it is said later
-        if len(prompts) == 1 or isinstance(error, MetaAlignerError):
-            return [error] * len(prompts)
-        return await _one_by_one(prompts, configs, generate)
-    return [generations[0] for generations in result.generations]
+        if len(prompts) == 1 or not _may_be_of_a_row(error):
+            outputs += [error] * len(prompts)
+            return
+        middle = len(prompts) // 2
+        for half in (slice(0, middle), slice(middle, None)):
+            if _down(outputs):
+                outputs += [error] * len(prompts[half])
+            else:
+                await _generated(prompts[half], configs[half], generate, outputs)
+        return
+    outputs += [generations[0] for generations in result.generations]
 
 
-async def _one_by_one(
-    prompts: list[Any], configs: list[RunnableConfig], generate: Generate
-) -> list[Any]:
-    """The same for a batch that failed; given up where the model itself seems to be down."""
-    outputs: list[Any] = []
-    for prompt, config in zip(prompts, configs, strict=True):
-        last = outputs[-STRANGERS:]
-        if len(last) == STRANGERS and all(map(_is_of_the_model, last)):
-            outputs.append(last[-1])
-        else:
-            outputs += await _generated([prompt], [config], generate)
-    return outputs
+def _may_be_of_a_row(error: Exception) -> bool:
+    """Whether an error may come from what stands in one row, and not from the model as such."""
+    status = getattr(error, "status_code", None)
+    if isinstance(status, int):
+        return status in ROW_STATUSES
+    gone = isinstance(error, OSError | TimeoutError) or _UNREACHABLE.search(type(error).__name__)
+    return not gone and not isinstance(error, MetaAlignerError)
 
 
-def _is_of_the_model(output: Any) -> bool:
-    """Whether an output is an error, and not one that a server gives for what is in the row."""
-    return isinstance(output, Exception) and getattr(output, "status_code", 0) not in ROW_STATUSES
+def _down(outputs: list[Any]) -> bool:
+    """Whether the last rows all failed, and no server says that it was for what stands in them."""
+    last = outputs[-STRANGERS:]
+    return len(last) == STRANGERS and all(
+        isinstance(one, Exception) and not hasattr(one, "status_code") for one in last
+    )
 
 
 def _or_raised(outputs: list[Any], return_exceptions: bool) -> list[Any]:

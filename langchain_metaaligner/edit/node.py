@@ -69,7 +69,7 @@ class AlignerNode(Runnable[Any, Any]):
             drafted = self._drafted(input, self._draft.invoke(input, unseen(config)))
         if not drafted.is_answer:
             return drafted.update
-        answer = _last(self._aligner.invoke(drafted.dialogue, config))
+        answer = _last(self._aligner.invoke(drafted.dialogue, config, **kwargs))
         if self._must_say(answer, config):
             _Speaker(message=answer).invoke([], _speaking(config))
         return drafted.corrected(answer)
@@ -83,7 +83,7 @@ class AlignerNode(Runnable[Any, Any]):
             drafted = self._drafted(input, await self._draft.ainvoke(input, unseen(config)))
         if not drafted.is_answer:
             return drafted.update
-        answer = _last(await self._aligner.ainvoke(drafted.dialogue, config))
+        answer = _last(await self._aligner.ainvoke(drafted.dialogue, config, **kwargs))
         if self._must_say(answer, config):
             await _Speaker(message=answer).ainvoke([], _speaking(config))
         return drafted.corrected(answer)
@@ -228,8 +228,25 @@ def is_state_of_node(value: Any, config: RunnableConfig | None) -> bool:
     return sequence_step(callbacks.tags) == 1 and _messages(value, "messages") is not None
 
 
+def objectives_of_request(config: RunnableConfig) -> Any:
+    """The objectives that a request brings: under ``configurable``, or in LangGraph's ``context``.
+
+    The context is a dict or an object with ``objectives``, as ``graph.invoke(..., context=...)``
+    takes it. None where the request brings none.
+    """
+    configurable = config.get("configurable") or {}
+    if configurable.get("objectives") is not None:
+        return configurable["objectives"]
+    # where LangGraph keeps its `Runtime`; its own `get_runtime` needs a context variable, which
+    # async code loses on Python 3.10
+    context = getattr(configurable.get("__pregel_runtime"), "context", None)
+    if isinstance(context, Mapping):
+        return context.get("objectives")
+    return getattr(context, "objectives", None)
+
+
 def streamed_whole(chunks: Sequence[Any], run_id: UUID) -> Any:
-    """The state at the end of a graph that streamed the updates of its nodes; None for other chunks.
+    """The state at the end of a graph that streamed its nodes' updates; None for other chunks.
 
     Args:
         chunks: what the step before the aligner streamed.

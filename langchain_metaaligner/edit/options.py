@@ -15,7 +15,7 @@ from langchain_metaaligner.edit.editor import Editor
 from langchain_metaaligner.edit.exchange import Keys
 from langchain_metaaligner.edit.gate import RewardGate
 from langchain_metaaligner.errors import SettingError, plain_validation
-from langchain_metaaligner.objectives import Objective, parse_objectives
+from langchain_metaaligner.objectives import Objective, distinct_objectives
 from langchain_metaaligner.templates import EditTemplate, template_for
 
 OnFailure = Literal["original", "raise"]
@@ -54,14 +54,9 @@ class EditOptions:
     on_missing_question: OnMissingQuestion
     live: bool
 
-    def towards(self, objectives: Any) -> EditOptions:
-        """The same with other objectives.
-
-        Raises:
-            ObjectiveError: if they cannot be used.
-        """
-        parsed = parse_objectives(objectives)
-        return replace(self, objectives=parsed, aspects=self.template.aspects(parsed))
+    def towards(self, objectives: tuple[Objective, ...]) -> EditOptions:
+        """The same with other objectives."""
+        return replace(self, objectives=objectives, aspects=self.template.aspects(objectives))
 
 
 class AlignerSettings(RunnableSerializable[Any, Any]):
@@ -78,6 +73,10 @@ class AlignerSettings(RunnableSerializable[Any, Any]):
 
     objectives: tuple[Objective, ...]
     """What the edit is to improve, in this order: names, ``"Name: description"``, `Objective`."""
+
+    request_objectives: Literal["named", "any", "none"] | tuple[Objective, ...] = "named"
+    """What a request may choose by ``configurable``: known objectives and those above by their
+    names, also texts of its own ("any"), nothing ("none"), or the objectives in a list."""
 
     model: str = "mini"
     """A published checkpoint's Hub id, a folder, or ``"mini"``, the bundled one."""
@@ -135,7 +134,14 @@ class AlignerSettings(RunnableSerializable[Any, Any]):
     @field_validator("objectives", mode="before")
     @classmethod
     def _parse_objectives(cls, value: Any) -> tuple[Objective, ...]:
-        return parse_objectives(value)
+        return distinct_objectives(value)
+
+    @field_validator("request_objectives", mode="before")
+    @classmethod
+    def _parse_request_objectives(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return value.strip().casefold()
+        return distinct_objectives(value) if value is not None else value
 
     @field_validator("template")
     @classmethod
@@ -158,6 +164,22 @@ class AlignerSettings(RunnableSerializable[Any, Any]):
             )
         return value
 
+    def model_post_init(self, context: Any, /) -> None:
+        """Find the checkpoint, so that a wrong name is an error here and not at the first call."""
+        super().model_post_init(context)
+        if self.llm is None:
+            from langchain_metaaligner.models.aligner import AlignerLLM
+
+            self._own_llm = AlignerLLM(model=self.model, **self.model_kwargs)
+        self._check_gate()
+        for check in self.checks:
+            BoundCheck.of(check)
+        self._renew()
+
+    def _renew(self) -> None:
+        """Begin a life of its own, as a new object, a copy, or out of a pickle."""
+        self._options = None
+
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an option as it would be at construction, or leave everything as it was."""
         if name in type(self).model_fields:
@@ -172,45 +194,30 @@ class AlignerSettings(RunnableSerializable[Any, Any]):
         twin = super().model_copy(deep=deep)
         return type(self)(**{**dict(twin), **update}) if update else twin
 
-    def __setstate__(self, state: dict[Any, Any]) -> None:
-        """Take a pickle, which may be older than some options."""
-        fields = type(self).model_fields
-        missing = fields.keys() - state["__dict__"].keys()
-        defaults = {name: fields[name].get_default(call_default_factory=True) for name in missing}
-        private = {"_own_llm": None, **(state["__pydantic_private__"] or {}), "_options": None}
-        super().__setstate__(
-            {
-                **state,
-                "__dict__": {**state["__dict__"], **defaults},
-                "__pydantic_private__": private,
-            }
-        )
+    def __copy__(self) -> Self:
+        """A copy with the same model, checks and gate."""
+        twin = super().__copy__()
+        twin._renew()
+        return twin
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """A copy with copies of them."""
+        twin = super().__deepcopy__(memo)
+        twin._renew()
+        return twin
 
     def __getstate__(self) -> dict[Any, Any]:
         """What a pickle holds: the choices, and not what was found out by them."""
         state = super().__getstate__()
         return {**state, "__pydantic_private__": {"_own_llm": self._own_llm, "_options": None}}
 
-    def __copy__(self) -> Self:
-        """A copy that finds out for itself what its options come to."""
-        twin = super().__copy__()
-        twin._options = None
-        return twin
-
-    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
-        """The same with copies of its model, checks and gate."""
-        twin = super().__deepcopy__(memo)
-        twin._options = None
-        return twin
-
-    def model_post_init(self, context: Any, /) -> None:
-        """Find the checkpoint, so that a wrong name is an error here and not at the first call."""
-        super().model_post_init(context)
-        if self.llm is None:
-            from langchain_metaaligner.models.aligner import AlignerLLM
-
-            self._own_llm = AlignerLLM(model=self.model, **self.model_kwargs)
-        self._check_gate()
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        """Take a pickle, which may be older than some options."""
+        fields = type(self).model_fields
+        missing = fields.keys() - state["__dict__"].keys()
+        defaults = {name: fields[name].get_default(call_default_factory=True) for name in missing}
+        super().__setstate__({**state, "__dict__": {**state["__dict__"], **defaults}})
+        self._renew()
 
     def _check_gate(self) -> None:
         if self.gate is not None and self.streaming == "live":

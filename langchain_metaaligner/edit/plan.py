@@ -1,16 +1,20 @@
-"""From question and draft to an edit prompt."""
+"""From question and draft to an edit prompt: `Edit`, the record of one answer on its way."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from langchain_core.messages import BaseMessage
+from langchain_core.runnables import RunnableConfig
 
 from langchain_metaaligner.edit.content import text_of
 from langchain_metaaligner.edit.disarm import Guard
 from langchain_metaaligner.edit.exchange import Exchange, Question
-from langchain_metaaligner.templates import HUMAN_MARK, EditTemplate
+from langchain_metaaligner.edit.record import Alignment
+from langchain_metaaligner.edit.shapes import Shape
+from langchain_metaaligner.templates import EditTemplate, dialogue_text
 
 Fits = Callable[[str, str], bool]
 """Whether a prompt, and an edit as long as the answer, fit the model together."""
@@ -19,6 +23,33 @@ EXPLICIT_FORMS = (
     'Pass it along with the answer: {"question": ..., "answer": ...}, or a list of messages that '
     "ends with the answer, or call align(question, answer)."
 )
+
+
+@dataclass
+class Edit:
+    """One answer on its way.
+
+    Attributes:
+        shape: where the answer goes back.
+        config: the config of the call that brought it.
+        record: what is known of it so far; at the end, what became of it.
+        question: the question alone.
+        context: retrieved texts.
+        draft: the draft as it stands in the prompt.
+        prompt: the edit prompt; None where the model is not asked.
+        guard: undoes in the edit what was done to the user's text in the prompt.
+        error: what failed on the way, in code that is not ours.
+    """
+
+    shape: Shape
+    config: RunnableConfig
+    record: Alignment
+    question: str = ""
+    context: tuple[str, ...] = ()
+    draft: str = ""
+    prompt: str | None = None
+    guard: Guard | None = None
+    error: Exception | None = None
 
 
 class Plan(NamedTuple):
@@ -78,7 +109,7 @@ def _texts(question: Question) -> Iterator[str]:
 def _disarmed(question: Question, template: EditTemplate, guard: Guard) -> Question:
     dialogue = template.dialogue
     if isinstance(question, str):
-        marked_up = dialogue and HUMAN_MARK in question
+        marked_up = dialogue and dialogue_text(question)
         return guard.disarm_turn(question) if dialogue and not marked_up else guard.disarm(question)
     disarm = guard.disarm_turn if dialogue else guard.disarm
     return [_with_text(message, disarm(text_of(message.content))) for message in question]

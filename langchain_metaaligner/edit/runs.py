@@ -179,7 +179,7 @@ class _Done(functools.partial[Any]):
 
 
 class _Nothing:
-    """Something to be awaited that is at its end. It is no coroutine, which would have to be run."""
+    """Something to be awaited that is at its end. A coroutine would have to be run."""
 
     def __await__(self) -> Generator[Any, Any, None]:
         yield from ()
@@ -191,7 +191,7 @@ _NOTHING = _Nothing()
 class Recorder(BaseCallbackHandler):
     """Notes runs and model calls."""
 
-    ignore_retry = ignore_custom_event = True  # type: ignore[assignment]
+    ignore_retry = ignore_custom_event = True
 
     def __init__(self) -> None:
         self.forget()

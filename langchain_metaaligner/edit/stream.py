@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
@@ -11,10 +12,11 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage
 
-from langchain_metaaligner.edit.ask import Edit, aask, ask, outcome
+from langchain_metaaligner.edit.ask import aask, ask, outcome
 from langchain_metaaligner.edit.editor import CompletionReport, model_config, reply_of
 from langchain_metaaligner.edit.loop import Caller, Elsewhere, Here, finished
 from langchain_metaaligner.edit.options import EditOptions
+from langchain_metaaligner.edit.plan import Edit
 from langchain_metaaligner.edit.record import Alignment
 from langchain_metaaligner.edit.verdict import settle, tell_kept
 from langchain_metaaligner.errors import EditRejectedError
@@ -150,3 +152,15 @@ class _LiveEdit:
     def _noted(self, record: Alignment) -> Alignment:
         """The record of an edit that was shown although it was refused."""
         return replace(record, text=record.rejected or "", decision="edited", rejected=None)
+
+
+def added_up(chunks: list[Any]) -> list[Any]:
+    """The one value that came in pieces; pieces that do not add replace each other."""
+    return [functools.reduce(_added, chunks)] if chunks else []
+
+
+def _added(total: Any, chunk: Any) -> Any:
+    try:
+        return total + chunk
+    except TypeError:
+        return chunk

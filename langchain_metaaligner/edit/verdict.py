@@ -5,18 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from langchain_metaaligner.edit.checks import Refusal, refuse, said_by
 from langchain_metaaligner.edit.editor import Reply
 from langchain_metaaligner.edit.gate import Verdict, scores_of
 from langchain_metaaligner.edit.loop import Caller
 from langchain_metaaligner.edit.options import EditOptions
+from langchain_metaaligner.edit.plan import Edit
 from langchain_metaaligner.edit.record import Alignment, Decision
 from langchain_metaaligner.errors import MetaAlignerError
-
-if TYPE_CHECKING:
-    from langchain_metaaligner.edit.ask import Edit
 
 logger = logging.getLogger("langchain_metaaligner")
 

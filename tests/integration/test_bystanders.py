@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import re
+from contextlib import suppress
 
 import pytest
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
@@ -110,8 +111,12 @@ LISTENERS = {
 }
 
 
+class StepFailedError(Exception):
+    """What the step of a chain raises here."""
+
+
 def failing(_):
-    raise ValueError("the step failed")
+    raise StepFailedError
 
 
 @tool
@@ -208,10 +213,8 @@ def compared(without_hook, make_aligner):
 def test_handlers_hear_the_same(chain, way, listeners, compared, caplog):
     def heard():
         handlers = [kind() for kind in LISTENERS[listeners]]
-        try:
+        with suppress(StepFailedError):
             WAYS[way](CHAINS[chain](), {"callbacks": handlers})
-        except ValueError as error:
-            assert "the step failed" in str(error)
         side_by_side = "batch" in way or chain == "branches"
         return logged(caplog), [
             sorted(map(repr, handler.heard)) if side_by_side else handler.heard
@@ -229,11 +232,9 @@ def test_event_streams_tell_the_same(chain, version, compared, caplog):
     async def tell():
         """The events and what was logged."""
         events = []
-        try:
+        with suppress(StepFailedError):
             async for event in CHAINS[chain]().astream_events("a", version=version):
-                events.append((event["event"], event["name"], *sorted(event["tags"])))
-        except ValueError as error:
-            assert "the step failed" in str(error)
+                events += [(event["event"], event["name"], *sorted(event["tags"]))]
         return logged(caplog), sorted(events)
 
     before, during, after = compared(lambda: asyncio.run(tell()))
