@@ -8,13 +8,19 @@ from typing import Any, TypeVar
 
 from langchain_core.callbacks import AsyncCallbackManagerForChainRun, CallbackManagerForChainRun
 from langchain_core.messages import AIMessage
-from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import get_config_list, run_in_executor
 from langchain_core.runnables.utils import ConfigurableFieldSpec
 
 from langchain_metaaligner.edit import question as upstream
 from langchain_metaaligner.edit.ask import aask, ask, outcome, prepare
 from langchain_metaaligner.edit.exchange import Question, read, read_question
+from langchain_metaaligner.edit.node import (
+    AlignerNode,
+    is_state_of_node,
+    objectives_of_request,
+    streamed_whole,
+)
 from langchain_metaaligner.edit.options import AlignerSettings, EditOptions
 from langchain_metaaligner.edit.plan import Edit
 from langchain_metaaligner.edit.record import Alignment
@@ -132,6 +138,8 @@ class MetaAlignerRunnable(AlignerSettings):
             ask([answer], self.options)
             return self._written(answer)
 
+        if is_state_of_node(input, config):
+            return self.as_node().invoke(input, config, objectives=objectives)
         return self._call_with_config(edit, input, config)
 
     async def ainvoke(
@@ -147,6 +155,8 @@ class MetaAlignerRunnable(AlignerSettings):
             await aask([answer], self.options)
             return self._written(answer)
 
+        if is_state_of_node(input, config):
+            return await self.as_node().ainvoke(input, config, objectives=objectives)
         return await self._acall_with_config(edit, input, config)
 
     def batch(
@@ -207,7 +217,10 @@ class MetaAlignerRunnable(AlignerSettings):
         self, input: Any, config: Config = None, *, objectives: Objectives = None, **kwargs: Any
     ) -> Iterator[Any]:
         """Pieces of the corrected value; they add up to what ``invoke`` gives."""
-        yield from self.transform(iter([input]), config, objectives=objectives, **kwargs)
+        if is_state_of_node(input, config):
+            yield self.as_node().invoke(input, config, objectives=objectives)
+        else:
+            yield from self.transform(iter([input]), config, objectives=objectives, **kwargs)
 
     def transform(
         self,
@@ -223,7 +236,7 @@ class MetaAlignerRunnable(AlignerSettings):
         def edit(
             chunks: Iterator[Any], run_manager: RunManager, config: RunnableConfig
         ) -> Iterator[Any]:
-            for value in added_up(list(chunks)):
+            for value in _values(list(chunks), run_manager):
                 answer = self._prepared(value, run_manager, config, objectives)
                 yield from stream_edit(answer, self.options)
 
@@ -237,6 +250,9 @@ class MetaAlignerRunnable(AlignerSettings):
         async def one() -> AsyncIterator[Any]:
             yield input
 
+        if is_state_of_node(input, config):
+            yield await self.as_node().ainvoke(input, config, objectives=objectives)
+            return
         async for chunk in self.atransform(one(), config, objectives=objectives, **kwargs):
             yield chunk
 
@@ -254,7 +270,7 @@ class MetaAlignerRunnable(AlignerSettings):
         async def edit(
             chunks: AsyncIterator[Any], run_manager: RunManager, config: RunnableConfig
         ) -> AsyncIterator[Any]:
-            for value in added_up([chunk async for chunk in chunks]):
+            for value in _values([chunk async for chunk in chunks], run_manager):
                 answer = await run_in_executor(
                     None, self._prepared, value, run_manager, config, objectives
                 )
@@ -263,6 +279,28 @@ class MetaAlignerRunnable(AlignerSettings):
 
         async for chunk in self._atransform_stream_with_config(input, edit, config):
             yield chunk
+
+    def as_node(self, draft: Any = None, *, key: str = "messages") -> Runnable[Any, Any]:
+        """A node for a LangGraph graph, which updates the answer and nothing else.
+
+        Without ``draft`` it corrects the last message of the state and gives
+        ``{"messages": [answer]}``; the answer has the id of the draft, so that ``add_messages``
+        puts it in the draft's place. Turns that call tools stay as they are.
+
+        Args:
+            draft: a chain or a function that makes the draft from the state, as a node would. The
+                two are then one node, whose draft no stream shows and no checkpoint keeps.
+            key: where the messages are in the state.
+
+        >>> from langchain_core.messages import AIMessage, HumanMessage
+        >>> from langchain_metaaligner.testing import FakeAlignerLLM
+        >>> editor = FakeAlignerLLM(lambda prompt: "It scatters blue light most.")
+        >>> node = MetaAlignerRunnable(objectives=["helpful"], llm=editor).as_node()
+        >>> state = {"messages": [HumanMessage("Why is it blue?"), AIMessage("Look!")], "tokens": 7}
+        >>> [message.text for message in node.invoke(state)["messages"]]
+        ['It scatters blue light most.']
+        """
+        return AlignerNode(self, draft, key)
 
     def align(
         self, question: Question, answer: str | AIMessage, config: Config = None
@@ -350,9 +388,9 @@ class MetaAlignerRunnable(AlignerSettings):
 
     def _options_of(self, config: RunnableConfig, objectives: Any = None) -> EditOptions:
         """The options of one call, whose objectives its code or its request may choose."""
-        requested = (config.get("configurable") or {}).get("objectives")
         if objectives is not None:
             return self.options.towards(distinct_objectives(objectives))
+        requested = objectives_of_request(config)
         if requested is None:
             return self.options
         allowed = requested_objectives(requested, self.objectives, self.request_objectives)
@@ -378,3 +416,9 @@ def _or_error(function: Callable[..., T], *args: Any) -> T | Exception:
         return function(*args)
     except MetaAlignerError as error:
         return error
+
+
+def _values(chunks: list[Any], run_manager: RunManager) -> list[Any]:
+    """The one value that came in pieces; none for no pieces."""
+    state = streamed_whole(chunks, run_manager.run_id)
+    return added_up(chunks) if state is None else [state]

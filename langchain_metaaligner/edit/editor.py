@@ -23,6 +23,7 @@ from langchain_core.runnables.fallbacks import RunnableWithFallbacks
 
 from langchain_metaaligner.edit.generations import Apart, Generations
 from langchain_metaaligner.edit.question import EDITING_TAG
+from langchain_metaaligner.edit.unseen import NOSTREAM
 from langchain_metaaligner.errors import MetaAlignerError
 from langchain_metaaligner.models.editing_llm import EditingLLM, no_inherited_limit
 
@@ -201,7 +202,7 @@ def model_config(config: RunnableConfig, report: CompletionReport | None = None)
     return {
         **config,
         "callbacks": callbacks,
-        "tags": [*(config.get("tags") or ()), EDITING_TAG],
+        "tags": [*(config.get("tags") or ()), EDITING_TAG, NOSTREAM],
     }
 
 

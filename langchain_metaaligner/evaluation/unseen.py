@@ -21,9 +21,9 @@ from langchain_metaaligner.evaluation.judge.ask import Judge
 from langchain_metaaligner.evaluation.judge.win_rates import judge_answers
 from langchain_metaaligner.evaluation.results import Result, write_result
 from langchain_metaaligner.files.align import align_file
+from langchain_metaaligner.files.drafts import Table
 from langchain_metaaligner.files.engines import LocalEngine, settings_of
 from langchain_metaaligner.runnable import MetaAlignerRunnable
-from langchain_metaaligner.tables.source import Table
 
 TRAINED = ("instruction_following", "honest", "truthful", "helpful")
 """The objectives of UltraFeedback, which the paper's aligners were trained on."""
