@@ -35,7 +35,8 @@ class Alignment:
         completion_tokens: tokens of the edit; None where the model does not tell.
         seconds: wall time of the model's call, which a batch shares.
         scores: what a gate's reward model gave the draft and the edits, and the weighted gain of
-            the best one; None without a gate.
+            the best one (None in the place of what is no finite number); None where nothing was
+            scored.
 
     >>> Alignment(text="It is blue.", original="It is blue, duh.", decision="edited").diff
     'It is blue[-, duh-].'
