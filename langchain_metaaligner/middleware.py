@@ -116,7 +116,7 @@ def _dialogue(request: ModelRequest[Any], response: ModelResponse[Any]) -> list[
     the agent's state alone. A summary of older turns is no question, though a human turn by type.
     """
     messages = request.messages
-    if not any(isinstance(message, HumanMessage) for message in messages):
+    if not any(isinstance(m, HumanMessage) and not _is_summary(m) for m in messages):
         messages = request.state.get("messages", messages)
     turns = [SystemMessage(m.content) if _is_summary(m) else m for m in messages]
     return [*turns, response.result[-1]]
