@@ -220,7 +220,8 @@ def _history(value: Any) -> list[BaseMessage]:
 def _after(history: list[BaseMessage], question: Question) -> Question:
     """The question with the turns before it, unless it has them already."""
     asked = [HumanMessage(question)] if isinstance(question, str) else list(question)
-    if not history or len(asked) > len(history):
+    blank = not any(text_of(message.content).strip() for message in asked)
+    if not history or blank or len(asked) > len(history):
         return question
     if role_of(history[-1]) == "human" and text_of(history[-1].content) == text_of(
         asked[0].content

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -165,12 +166,13 @@ class AlignerSettings(RunnableSerializable[Any, Any]):
         return value
 
     def model_post_init(self, context: Any, /) -> None:
-        """Find the checkpoint, so that a wrong name is an error here and not at the first call."""
-        super().model_post_init(context)
-        if self.llm is None:
-            from langchain_metaaligner.models.aligner import AlignerLLM
+        """Find the checkpoint, so that a wrong name is an error here and not at the first call.
 
-            self._own_llm = AlignerLLM(model=self.model, **self.model_kwargs)
+        On an event loop, which the import of torch would hold up, that is left to the first call.
+        """
+        super().model_post_init(context)
+        if self.llm is None and not _on_an_event_loop():
+            self._own_llm = self._built()
         self._check_gate()
         for check in self.checks:
             BoundCheck.of(check)
@@ -219,6 +221,11 @@ class AlignerSettings(RunnableSerializable[Any, Any]):
         super().__setstate__({**state, "__dict__": {**state["__dict__"], **defaults}})
         self._renew()
 
+    def _built(self) -> Runnable[Any, Any]:
+        from langchain_metaaligner.models.aligner import AlignerLLM
+
+        return AlignerLLM(model=self.model, **self.model_kwargs)
+
     def _check_gate(self) -> None:
         if self.gate is not None and self.streaming == "live":
             raise SettingError(
@@ -230,7 +237,8 @@ class AlignerSettings(RunnableSerializable[Any, Any]):
             raise SettingError(
                 f"candidates={self.candidates} needs a gate that chooses: gate=RewardGate(…)."
             )
-        generation = getattr(self.editor, "generation", None)
+        own = self.model_kwargs.get("generation") or {}
+        generation = getattr(self.llm, "generation", None) if self.llm else own
         if isinstance(generation, dict) and not generation.get("do_sample"):
             raise SettingError(
                 f"candidates={self.candidates} of a model that decodes greedily are all the same. "
@@ -240,9 +248,11 @@ class AlignerSettings(RunnableSerializable[Any, Any]):
     @property
     def editor(self) -> Runnable[Any, Any]:
         """The model that edits."""
-        editor = self.llm or self._own_llm
-        assert editor is not None
-        return editor
+        if self.llm is not None:
+            return self.llm
+        if self._own_llm is None:
+            self._own_llm = self._built()
+        return self._own_llm
 
     @property
     def editor_name(self) -> str:
@@ -285,3 +295,11 @@ class AlignerSettings(RunnableSerializable[Any, Any]):
         if self.template != "auto":
             return EditTemplate.named(self.template)
         return template_for(editor.name, editor.trained_template)
+
+
+def _on_an_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

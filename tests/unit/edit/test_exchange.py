@@ -1,7 +1,11 @@
+import copy
+import dataclasses
+
 import pytest
 from langchain_core.documents import Document
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, SystemMessage
 from langchain_core.prompt_values import ChatPromptValue, StringPromptValue
+from pydantic import BaseModel
 
 from langchain_metaaligner.edit.exchange import Keys, read, read_question
 from langchain_metaaligner.edit.record import Alignment
@@ -121,7 +125,7 @@ def test_messages():
 def test_agent_state():
     state = {"messages": [HumanMessage("q"), AIMessage("old")], "steps": 3}
     new = written(state)
-    assert list(new) == ["messages", "steps"] or set(new) == {"messages", "steps"}
+    assert list(new) == ["messages", "steps"]
     assert new["steps"] == 3
     assert [message.text for message in new["messages"]] == ["q", "new"]
     assert state["messages"][-1].text == "old"
@@ -215,6 +219,133 @@ def test_missing_answer_names_the_keys_seen():
         read({"question": "q", "reply": "a"})
     with pytest.raises(ShapeError, match=r"no 'asked'.*'q', 'answer'"):
         read({"q": "q", "answer": "a"}, Keys(question="asked"))
+
+
+USER, BOT = {"role": "user", "content": "q"}, {"role": "assistant", "content": "old"}
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ([USER, BOT], [USER, {"role": "assistant", "content": "new"}]),
+        ([("human", "q"), ("ai", "old")], [("human", "q"), ("ai", "new")]),
+        ([("user", "q"), ("assistant", "old")], [("user", "q"), ("assistant", "new")]),
+        ([["user", "q"], ["assistant", "old"]], [["user", "q"], ["assistant", "new"]]),
+        ([HumanMessage("q"), ("ai", "old")], [HumanMessage("q"), ("ai", "new")]),
+        (
+            [USER, {"role": "assistant", "content": [{"type": "output_text", "text": "old"}]}],
+            [USER, {"role": "assistant", "content": [{"type": "output_text", "text": "new"}]}],
+        ),
+        ([USER, {"type": "ai", "content": "old"}], [USER, {"type": "ai", "content": "new"}]),
+    ],
+)
+def test_messages_as_dicts_and_tuples(value, expected):
+    before = copy.deepcopy(value)
+    exchange = read(value)
+    assert exchange.answer == "old"
+    assert [message.text for message in exchange.question] == ["q"]
+    assert written(value) == expected
+    assert written({"messages": value, "n": 1}) == {"messages": expected, "n": 1}
+    assert streamed(value) == expected
+    assert value == before
+    kept = Alignment(text="old", original="old", decision="kept", reason="empty")
+    assert exchange.shape.write(kept) == value
+
+
+def test_one_message_as_a_dict():
+    assert written(BOT) == {"role": "assistant", "content": "new"}
+    assert written({"question": "q", "answer": BOT})["answer"] == written(BOT)
+    call = {"id": "1", "type": "function", "function": {"name": "t", "arguments": "{}"}}
+    calling = {"role": "assistant", "content": None, "tool_calls": [call]}
+    assert read([USER, calling]).untouched == "tool_calls"
+
+
+@pytest.mark.parametrize("value", [[USER], [("human", "q")], [("robot", "x")], [{"role": "tool"}]])
+def test_messages_that_end_in_no_answer(value):
+    with pytest.raises(ShapeError):
+        read(value)
+
+
+class PydanticState(BaseModel):
+    messages: list
+    steps: int = 0
+
+
+class PydanticAnswer(BaseModel):
+    question: str
+    answer: str
+    tags: list[str] = []
+
+
+@dataclasses.dataclass
+class DataclassState:
+    messages: list
+    steps: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class FrozenAnswer:
+    question: str
+    answer: str
+
+
+@pytest.mark.parametrize("state", [PydanticState, DataclassState])
+def test_states_of_graphs_as_objects(state):
+    value = state(messages=[HumanMessage("q"), AIMessage("old")], steps=3)
+    new = written(value)
+    assert type(new) is state
+    assert new.steps == 3
+    assert [message.text for message in new.messages] == ["q", "new"]
+    assert value.messages[-1].text == "old"
+    assert streamed(value) == new
+
+
+@pytest.mark.parametrize("kind", [PydanticAnswer, FrozenAnswer])
+def test_objects_with_question_and_answer(kind):
+    value = kind(question="q", answer="old")
+    assert (read(value).question, read(value).answer) == ("q", "old")
+    assert written(value) == kind(question="q", answer="new")
+    assert value.answer == "old"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [PydanticState(messages=[]), ChatPromptValue(messages=[HumanMessage("q")]), Document("x")],
+)
+def test_objects_without_an_answer(value):
+    with pytest.raises(ShapeError):
+        read(value)
+
+
+HISTORY = [HumanMessage("q0"), AIMessage("a0")]
+
+
+@pytest.mark.parametrize(
+    ("question", "history", "turns"),
+    [
+        ("q", HISTORY, ["q0", "a0", "q"]),
+        ("q", [("human", "q0"), ("ai", "a0")], ["q0", "a0", "q"]),
+        ("q", [*HISTORY, HumanMessage("q")], ["q0", "a0", "q"]),
+        ([HumanMessage("q")], HISTORY, ["q0", "a0", "q"]),
+        ([*HISTORY, HumanMessage("q")], HISTORY, ["q0", "a0", "q"]),
+        ([], HISTORY, []),
+    ],
+)
+def test_history_of_a_dict(question, history, turns):
+    value = {"input": question, "chat_history": history, "answer": "old"}
+    assert [message.text for message in read(value).question] == turns
+    assert written(value) == {**value, "answer": "new"}
+
+
+@pytest.mark.parametrize("history", ["Human: q0\nAI: a0", None, [], 3, [object()]])
+def test_history_that_is_no_messages_is_not_ours(history):
+    assert read({"input": "q", "chat_history": history, "answer": "old"}).question == "q"
+
+
+def test_history_under_another_key_or_none():
+    value = {"input": "q", "past": HISTORY, "chat_history": HISTORY, "answer": "old"}
+    assert len(read(value, Keys(history="past")).question) == 3
+    assert read(value, Keys(history=None)).question == "q"
 
 
 def test_questions():
