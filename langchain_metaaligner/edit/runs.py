@@ -35,7 +35,7 @@ from uuid import UUID
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import BaseMessage, HumanMessage, convert_to_messages
 from langchain_core.outputs import LLMResult
-from langchain_core.prompt_values import PromptValue
+from langchain_core.prompt_values import ChatPromptValue, PromptValue
 from langchain_core.tracers.context import register_configure_hook
 
 from langchain_metaaligner.edit.in_order import in_order
@@ -314,17 +314,15 @@ def step_input(sequence: Run, step: int) -> Any:
 
 
 def as_prompt(value: Any) -> Prompt | None:
-    """What a model is asked by a value in the forms that models take; None for any other."""
-    if isinstance(value, PromptValue):
-        return tuple(value.to_messages())
+    """What a text model is asked by a value, if it is one that models take: its text."""
     if isinstance(value, str):
         return (HumanMessage(value),)
-    if isinstance(value, Sequence) and value:
+    if isinstance(value, list | tuple) and value:
         try:
-            return tuple(convert_to_messages(value))
-        except (ValueError, NotImplementedError, TypeError, KeyError, AttributeError):
+            value = ChatPromptValue(messages=convert_to_messages(value))
+        except (ValueError, NotImplementedError, TypeError, KeyError):
             return None  # a list of other things
-    return None
+    return (HumanMessage(value.to_string()),) if isinstance(value, PromptValue) else None
 
 
 def _readable(value: Any) -> Any:
