@@ -44,7 +44,7 @@ MOVED = MappingProxyType(
         "evaluation.sections": "evaluation.report.sections",
         "evaluation.text_metrics": "evaluation.imhi.text",
         "exchange": "edit.exchange",
-        "files.reading": "tables.source",
+        "files.reading": "files.drafts",
         "files.run": "files.align",
         "files.writing": "tables.write",
         "gate": "edit.gate",

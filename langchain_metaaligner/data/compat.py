@@ -23,8 +23,9 @@ from langchain_metaaligner.data.ultrafeedback import ANNOTATIONS, TEST_COLUMNS, 
 from langchain_metaaligner.errors import DataError
 from langchain_metaaligner.objectives import KNOWN
 from langchain_metaaligner.tables.csv import check_columns
-from langchain_metaaligner.tables.jsonl import json_lines, open_text
+from langchain_metaaligner.tables.jsonl import json_lines
 from langchain_metaaligner.tables.problems import Problems
+from langchain_metaaligner.tables.text import open_text
 from langchain_metaaligner.templates import EditTemplate, Mode
 
 

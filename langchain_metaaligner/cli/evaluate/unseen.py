@@ -56,7 +56,7 @@ def unseen(
     from langchain_metaaligner.evaluation.judge.ask import Judge as Asked
     from langchain_metaaligner.evaluation.judge.ask import chat_model
     from langchain_metaaligner.evaluation.unseen import TRAINED, UNSEEN, evaluate_unseen
-    from langchain_metaaligner.tables.source import open_table
+    from langchain_metaaligner.files.drafts import open_table
 
     console = Console(stderr=True)
 
