@@ -143,14 +143,19 @@ def text_of(value: Any) -> str | None:
 def _answers(path: Path, question: str | None, escaped: bool, several: bool) -> Iterator[Answers]:
     source = open_source(path, escaped=escaped)
     asked = question_column(source, question)
-    golden = first_of(source, GOLDENS)
-    origin = column_of(source, "origin_responses") or first_of(source, ANSWERS)
-    aligned = column_of(source, "aligned_responses")
-    if origin is None and aligned is None:
+    golden = first_of(source, GOLDENS) or ""
+    origin = column_of(source, "origin_responses") or first_of(source, ANSWERS) or ""
+    aligned = column_of(source, "aligned_responses") or ""
+    if not origin and not aligned:
         raise DataError(
             f"{source.name} has neither drafts nor edits. It has: {', '.join(source.columns)}. "
             "Give a file as `metaaligner align-file` writes it."
         )
     for row in whole_rows(source):
-        texts = (None if name is None else text_of(row[name]) for name in (golden, origin, aligned))
-        yield Answers(text_of(row[asked]) or "", *texts, path.name if several else "")
+        yield Answers(
+            text_of(row[asked]) or "",
+            text_of(row.get(golden)),
+            text_of(row.get(origin)),
+            text_of(row.get(aligned)),
+            path.name if several else "",
+        )

@@ -113,4 +113,3 @@ def file_name(text: str) -> str:
         return name
     name = name.lstrip("-.")
     return f"{name or 'name'}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
-

@@ -1,25 +1,26 @@
 """Reward models before and after: what edits gain, objective by objective.
 
 ``figures`` of the result: ``{"rewards": {OBJECTIVE: {"before": mean, "after": mean, "golden": mean
-or None, "change": mean, "interval": [low, high], "improved": share, "worse": share, "rows": n}}, "weighted": the
-same of the weighted sum or None, "absent": n, "rows": n}``. Rows: ``row, query, origin, aligned,
-before, after, golden``, the last three being scores by objective or null.
+or None, "change": mean, "interval": [low, high], "improved": share, "worse": share, "rows": n}},
+"weighted": the same of the weighted sum or None, "absent": n, "rows": n}``. Rows: ``row, query,
+origin, aligned, before, after, golden``, the last three being scores by objective or null.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from langchain_metaaligner.edit.gate import RewardGate, Scores
-from langchain_metaaligner.errors import DataError
+from langchain_metaaligner.edit.gate import RewardGate
+from langchain_metaaligner.errors import DataError, SettingError, nearest
 from langchain_metaaligner.evaluation.answers import Answers
 from langchain_metaaligner.evaluation.intervals import bootstrap
 from langchain_metaaligner.evaluation.results import Progress, Result, no_progress, write_result
+from langchain_metaaligner.rewards.scorer import Scorer
 from langchain_metaaligner.tables.ledger import Failure, Ledger, Outcome
 
 _TOGETHER = 32
@@ -28,9 +29,24 @@ Pair = tuple[str, str]
 _TEXTS = ("origin_responses", "aligned_responses", "goldens")
 
 
+def check_weights(weights: Mapping[str, float], scored: Iterable[str]) -> None:
+    """Refuse weights for what is not scored, before a model is loaded.
+
+    Raises:
+        SettingError: names the one, and what is scored.
+    """
+    names = list(scored)
+    for name in weights:
+        if name not in names:
+            raise SettingError(
+                f"A weight was given to {name!r}, which is not scored.{nearest(name, names)} "
+                f"Scored are: {', '.join(names)}."
+            )
+
+
 def score_answers(
     answers: Sequence[Answers],
-    scorer: Scores,
+    scorer: Scorer,
     output: Path,
     *,
     scorer_name: str,
@@ -88,7 +104,9 @@ def score_answers(
     return write_result(output, "reward", settings, figures, rows)
 
 
-def _checked(scores: Sequence[Mapping[str, float]], pairs: Sequence[Pair]) -> list[dict[str, float]]:
+def _checked(
+    scores: Sequence[Mapping[str, float]], pairs: Sequence[Pair]
+) -> list[dict[str, float]]:
     made = [{name: float(value) for name, value in its.items()} for its in scores]
     if len(made) != len(pairs) or not all(math.isfinite(v) for its in made for v in its.values()):
         raise DataError(
@@ -98,9 +116,7 @@ def _checked(scores: Sequence[Mapping[str, float]], pairs: Sequence[Pair]) -> li
     return made
 
 
-def _row(
-    number: int, row: Answers, scores: Mapping[Pair, dict[str, float]]
-) -> dict[str, Any]:
+def _row(number: int, row: Answers, scores: Mapping[Pair, dict[str, float]]) -> dict[str, Any]:
     before, after, golden = (scores.get((row.query, row.of(name) or "")) for name in _TEXTS)
     return {
         "row": number,

@@ -4,8 +4,8 @@ Source: section 4.4 and Figure 3 of the paper: the same drafts are aligned again
 time with one more objective, and after every step a judge compares the edits on all of them.
 
 ``figures`` of the result: ``{"steps": [{"added": OBJECTIVE or None, "objectives": [...],
-"decisions": {...}, RATES}], "before": {RATES} or None, "against": "golden" or "original", "rows": n,
-"calls": {...}}``, where RATES are ``win_rate``, ``interval``, ``loss_rate``, ``net`` and
+"decisions": {...}, RATES}], "before": {RATES} or None, "against": "golden" or "original",
+"rows": n, "calls": {...}}``, where RATES are ``win_rate``, ``interval``, ``loss_rate``, ``net`` and
 ``net_interval`` by objective (see `Tally`), in ``before`` those of the drafts. Rows: ``step`` and
 those of a "judge" result.
 """

@@ -77,7 +77,11 @@ def call_all(
         retry=retry_if_exception(can_help),
         reraise=True,
     )
-    calls = RunnableLambda(lambda unit: retrying.copy()(call, unit), name="call")
+
+    def patient(unit: Unit) -> Mapping[str, Any]:
+        return retrying.copy()(call, unit)
+
+    calls: RunnableLambda[Any, Any] = RunnableLambda(patient, name="call")
     failures = _Failures()
     config: RunnableConfig = {"max_concurrency": concurrency}
     outcomes = calls.batch_as_completed(units, config, return_exceptions=True)
@@ -158,7 +162,7 @@ def status_of(error: BaseException | None) -> int | None:
 def reason(error: BaseException) -> str:
     """An error in a line: its kind and its text, at most 300 characters.
 
-    >>> reason(ValueError("no\\nlines"))
+    >>> reason(ValueError("no  lines"))
     'ValueError: no lines'
     """
     text = " ".join(str(error).split())

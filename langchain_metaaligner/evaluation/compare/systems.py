@@ -27,7 +27,7 @@ from langchain_metaaligner.evaluation.answers import (
 from langchain_metaaligner.evaluation.intervals import standard_error, wilson
 from langchain_metaaligner.evaluation.results import Progress, Result, no_progress, write_result
 from langchain_metaaligner.models.spec import METADATA_FILE
-from langchain_metaaligner.rewards.load import Reward
+from langchain_metaaligner.rewards.scorer import Reward
 from langchain_metaaligner.tables.ledger import Failure, Ledger, Outcome
 from langchain_metaaligner.tables.source import open_source
 

@@ -1,8 +1,9 @@
 """The IMHI benchmark over a folder of outputs.
 
 ``figures`` of its result: ``{"datasets": {NAME: {…LabelMetrics, "line": …, "empty": N,
-"metrics": {METRIC: figure}, "without_score": {METRIC: N}}}, "correlations": {FILE: {METRIC: {ASPECT:
-{"pearson": …, "spearman": …, "kendall": …, "n": N}}}}, "unread_ratings": {KIND: N}, "notice": …}``;
+"metrics": {METRIC: figure}, "without_score": {METRIC: N}}}, "correlations": {FILE: {METRIC:
+{ASPECT: {"pearson": …, "spearman": …, "kendall": …, "n": N}}}}, "unread_ratings": {KIND: N},
+"notice": …}``;
 where a data set could not be measured, its entry is ``{"error": …}``. Rows: ``dataset, golden,
 output, label, gold, label_name, gold_name, out_of_domain`` and one field a metric of rows.
 """
@@ -115,7 +116,7 @@ def evaluate_imhi(
     of_rows, of_corpus = dict(metrics or {}), dict(corpus_metrics or {})
     figures: dict[str, Any] = {}
     rows: list[dict[str, Any]] = []
-    for dataset, path in _files(folder, datasets).items():
+    for dataset, path in data_files(folder, datasets).items():
         outputs = _read(path, dataset, column, research_compat, escaped)
         labels = classifiers and classifiers(dataset, outputs.written)
         scores = {
@@ -172,8 +173,12 @@ def _metric_figures(
     }
 
 
-def _files(folder: Path, datasets: Sequence[str]) -> dict[str, Path]:
-    """The files by data set."""
+def data_files(folder: Path, datasets: Sequence[str] = ()) -> dict[str, Path]:
+    """The files of outputs by data set; the arguments are those of `evaluate_imhi`.
+
+    Raises:
+        DataError: if a data set is unknown, absent or there twice.
+    """
     for name in datasets:
         if name not in DEFAULTS:
             raise DataError(
@@ -185,14 +190,14 @@ def _files(folder: Path, datasets: Sequence[str]) -> dict[str, Path]:
         return {datasets[0]: folder}
     there: dict[str, Path] = {}
     for path in files:
-        name = dataset_of(path.name)
-        if name in there:
+        known = dataset_of(path.name)
+        if known in there:
             raise DataError(
-                f"{folder} has two files of {name}: {there[name].name} and {path.name}. Keep one "
+                f"{folder} has two files of {known}: {there[known].name} and {path.name}. Keep one "
                 "there, or give it alone."
             )
-        if name is not None:
-            there[name] = path
+        if known is not None:
+            there[known] = path
     absent = [name for name in datasets if name not in there]
     if absent or not there:
         raise DataError(

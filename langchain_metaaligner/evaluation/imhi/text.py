@@ -1,7 +1,8 @@
 """How close explanations are to the golden ones: BLEU, ROUGE, BERTScore and BARTScore.
 
 All are figures of likeness, not of truth: see how each correlates with people's ratings
-(`people.correlations`) before you rely on one. Source: ``src/score.py`` of the MentaLLaMA repository.
+(`people.correlations`) before you rely on one. Source: ``src/score.py`` of the MentaLLaMA
+repository.
 """
 
 from __future__ import annotations

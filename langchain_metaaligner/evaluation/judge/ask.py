@@ -69,9 +69,7 @@ class Judge:
         options = answer_options(self.options)
         return settings | ({"options": options} if options else {})
 
-    def caller(
-        self, schema: type[BaseModel] | None
-    ) -> Callable[[Prompt], tuple[BaseMessage, str]]:
+    def caller(self, schema: type[BaseModel] | None) -> Callable[[Prompt], tuple[BaseMessage, str]]:
         """What makes one call and gives the message and the text that counts.
 
         Args:
@@ -191,9 +189,7 @@ def ask_all(
         }
 
     def make(missing: Sequence[Prompt]) -> Iterator[tuple[int, Outcome]]:
-        for finished in call_all(
-            ask, missing, concurrency=judge.concurrency, tries=judge.tries
-        ):
+        for finished in call_all(ask, missing, concurrency=judge.concurrency, tries=judge.tries):
             yield finished
             progress(1)
 

@@ -234,9 +234,7 @@ def _changes(rows: Sequence[Mapping[str, Any]], objectives: Sequence[str]) -> di
             for (name, column, row), score in scores.items()
             if (name, column) == (objective, "aligned_responses")
         )
-        differences = [
-            after - before for before, after in pairs if None not in (before, after)
-        ]
+        differences = [after - before for before, after in pairs if None not in (before, after)]
         if differences:
             changes[objective] = {
                 "mean": fmean(differences),

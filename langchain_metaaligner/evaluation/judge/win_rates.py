@@ -70,15 +70,12 @@ class Pair:
 
     def prompts(self, dataset: str, research_compat: bool) -> list[list[BaseMessage]]:
         """What the judge is asked, once for each order."""
-        pair = tuple(map(str, self.texts))
+        evaluated, other = map(str, self.texts)
+        query, objective = self.answers.query, self.objective
         return [
-            messages(
-                dataset,
-                self.answers.query,
-                *(pair if position == 1 else pair[::-1]),
-                self.objective,
-                research_compat,
-            )
+            messages(dataset, query, evaluated, other, objective, research_compat)
+            if position == 1
+            else messages(dataset, query, other, evaluated, objective, research_compat)
             for position in self.positions
         ]
 
@@ -223,9 +220,7 @@ def judge_answers(
         replies = ask_all(judge, prompts, ledger, schema, progress)
     each = iter(replies)
     by_pair = [[next(each) for _ in pair.positions] for pair in pairs]
-    judged = [
-        pair.judged(own, research_compat) for pair, own in zip(pairs, by_pair, strict=True)
-    ]
+    judged = [pair.judged(own, research_compat) for pair, own in zip(pairs, by_pair, strict=True)]
     twice = both_orders and not research_compat
     return write_result(
         output,

@@ -8,7 +8,6 @@ from typing import Any
 
 from langchain_metaaligner.evaluation.compare.pareto import draw_front
 from langchain_metaaligner.evaluation.compare.table import comparison_columns_by_system
-from langchain_metaaligner.evaluation.intervals import net_win
 from langchain_metaaligner.evaluation.report import plots
 from langchain_metaaligner.evaluation.report.sections import Section, counted, share, signed
 from langchain_metaaligner.evaluation.results import Result
@@ -33,12 +32,12 @@ def compare_sections(result: Result) -> list[Section]:
     for name in result.settings["systems"]:
         its = result.figures["systems"][name]
         for objective in result.settings["objectives"]:
-            counts = [round(its[kind][objective] * its["rows"]) for kind in ("win", "tie", "lose")]
-            if net := net_win(*counts):
-                drawn.append(plots.Outcomes(f"{name}: {objective}", *counts, *net))
-    if drawn:
-        shown = "Rewards above, equal to and below the golden answer's; beside them the net."
-        section.plots.append((plots.outcomes(drawn), shown))
+            wins, ties, losses = (
+                round(its[kind][objective] * its["rows"]) for kind in ("win", "tie", "lose")
+            )
+            drawn.append(plots.Outcomes(f"{name}: {objective}", wins, ties, losses))
+    shown = "Rewards above, equal to and below the golden answer's; beside them the net."
+    section.plots.append((plots.outcomes(drawn), shown))
     for first, second in combinations(result.settings["objectives"], 2):
         shown = (
             f"Mean rewards for {first} and {second}; the line joins systems that no other beats."
@@ -65,7 +64,7 @@ def unseen_sections(result: Result) -> list[Section]:
             _mean_wins(steps, unseen),
         ],
         ("objective", *(["drafts"] if figures["before"] else []),
-         *(step["added"] and f"+ {step['added']}" or "trained" for step in steps)),
+         *((step["added"] and f"+ {step['added']}") or "trained" for step in steps)),
     )  # fmt: skip
     for objective in everything:
         cells = [_cell(figures["before"], objective)] if figures["before"] else []

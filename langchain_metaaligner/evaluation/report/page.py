@@ -10,9 +10,9 @@ from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
 from langchain_metaaligner.errors import DataError
+from langchain_metaaligner.evaluation.report.benchmark import imhi_sections
 from langchain_metaaligner.evaluation.report.comparison import compare_sections, unseen_sections
 from langchain_metaaligner.evaluation.report.edits import edit_section
-from langchain_metaaligner.evaluation.report.benchmark import imhi_sections
 from langchain_metaaligner.evaluation.report.sections import (
     Section,
     judge_sections,

@@ -13,6 +13,8 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from langchain_metaaligner.evaluation.intervals import Interval, net_win
+
 BLUE, ORANGE, GREY, PALE = "#3b6fb6", "#c8702a", "#7f8790", "#d3d7db"
 
 
@@ -25,16 +27,17 @@ class Outcomes:
         wins: how often the evaluated side was better.
         ties: how often neither was.
         losses: how often the other side was better.
-        net: wins less losses, as a share of all.
-        interval: of ``net``.
     """
 
     label: str
     wins: int
     ties: int
     losses: int
-    net: float
-    interval: tuple[float, float]
+
+    @property
+    def net(self) -> tuple[float, Interval]:
+        """Wins less losses as a share of all, and its interval; of none at all, nothing known."""
+        return net_win(self.wins, self.ties, self.losses) or (0.0, (-1.0, 1.0))
 
 
 def outcomes(rows: Sequence[Outcomes]) -> str:
@@ -42,7 +45,7 @@ def outcomes(rows: Sequence[Outcomes]) -> str:
     figure = Figure(figsize=(7.2, 1.2 + 0.42 * len(rows)))
     bars, nets = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
     for place, row in enumerate(rows):
-        n, left = row.wins + row.ties + row.losses, 0.0
+        n, left = max(1, row.wins + row.ties + row.losses), 0.0
         parts = ((row.wins, BLUE), (row.ties, PALE), (row.losses, ORANGE))
         for number, colour in parts:
             width = 100 * number / n
@@ -52,9 +55,10 @@ def outcomes(rows: Sequence[Outcomes]) -> str:
                 middle = left + width / 2
                 bars.text(middle, place, str(number), ha="center", va="center", color=ink, size=8)
             left += width
-        colour = _sign_colour(*row.interval)
-        nets.plot([100 * end for end in row.interval], [place] * 2, color=colour, linewidth=2.5)
-        nets.plot([100 * row.net], [place], "o", color=colour, markersize=7)
+        net, interval = row.net
+        colour = _sign_colour(*interval)
+        nets.plot([100 * end for end in interval], [place] * 2, color=colour, linewidth=2.5)
+        nets.plot([100 * net], [place], "o", color=colour, markersize=7)
     bars.set_yticks(range(len(rows)), [row.label for row in rows])
     bars.set_ylim(len(rows) - 0.5, -0.5)
     bars.set_xlim(0, 100)

@@ -111,10 +111,9 @@ def judge_sections(result: Result) -> list[Section]:
         for objective, tally in by.items():
             section.rows.append([comparison, objective, *_tally_cells(tally)])
             if tally["net"] is not None:
-                counts = (tally[name] for name in ("wins", "ties", "losses"))
-                interval = tuple(tally["net_interval"])
+                wins, ties, losses = (tally[name] for name in ("wins", "ties", "losses"))
                 label = f"{objective}: {comparison}"
-                drawn.append(plots.Outcomes(label, *counts, tally["net"], interval))
+                drawn.append(plots.Outcomes(label, wins, ties, losses))
     for objective, gain in figures["gains"].items():
         section.words.append(
             f"On {objective} the share of wins against the golden answers changed by "
@@ -173,9 +172,7 @@ def rating_sections(result: Result) -> list[Section]:
         for column, ratings in by.items():
             quartiles = ", ".join(f"{q:g}" for q in ratings["quartiles"] or ())
             counts = (f"{ratings[name]:,}" for name in ("n", "invalid", "errors", "absent"))
-            section.rows.append(
-                [objective, column, number(ratings["mean"]), quartiles, *counts]
-            )
+            section.rows.append([objective, column, number(ratings["mean"]), quartiles, *counts])
     for objective, its in figures["changes"].items():
         section.words.append(
             f"On {objective} the rating changed by {change(its['mean'], its['interval'])} with the "
