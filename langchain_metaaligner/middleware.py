@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
+from langchain_metaaligner.edit.unseen import runs_unseen
 from langchain_metaaligner.errors import MissingExtraError
 from langchain_metaaligner.runnable import MetaAlignerRunnable
 
@@ -17,14 +17,11 @@ try:
 except ImportError as missing:
     raise MissingExtraError("MetaAlignerMiddleware", "agents") from missing
 
-NOSTREAM = "nostream"
-"""LangGraph's tag for a model whose tokens are not shown in ``stream_mode="messages"``."""
-
 
 class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
     """Corrects an agent's final answer before anyone sees it.
 
-    Turns that call tools and structured responses pass as they are. The agent's model is tagged
+    Turns that call tools and structured responses pass as they are. The model's runs are tagged
     ``nostream``, so that no draft shows in ``stream_mode="messages"``; the corrected message does.
 
     Args:
@@ -59,7 +56,8 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
         handler: Callable[[ModelRequest[Any]], ModelResponse[Any]],
     ) -> ModelResponse[Any]:
         """Correct what the model answers, unless it calls tools or fills a structure."""
-        response = handler(_unseen(request))
+        with runs_unseen():
+            response = handler(request)
         if _is_final(response):
             return _with_answer(response, self.aligner.invoke(_dialogue(request, response)))
         return response
@@ -70,20 +68,11 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
         handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]],
     ) -> ModelResponse[Any]:
         """The async twin of `wrap_model_call`."""
-        response = await handler(_unseen(request))
+        with runs_unseen():
+            response = await handler(request)
         if _is_final(response):
             return _with_answer(response, await self.aligner.ainvoke(_dialogue(request, response)))
         return response
-
-
-def _unseen(request: ModelRequest[Any]) -> ModelRequest[Any]:
-    model: Any = request.model
-    if isinstance(model, BaseChatModel):
-        # copied rather than bound: the agent still calls bind_tools on it
-        model = model.model_copy(update={"tags": [*(model.tags or ()), NOSTREAM]})
-    else:
-        model = model.with_config(tags=[NOSTREAM])
-    return request.override(model=model)
 
 
 def _is_final(response: ModelResponse[Any]) -> bool:
@@ -96,7 +85,21 @@ def _is_final(response: ModelResponse[Any]) -> bool:
 
 
 def _dialogue(request: ModelRequest[Any], response: ModelResponse[Any]) -> list[BaseMessage]:
-    return [*request.messages, response.result[-1]]
+    """The turns that led to the answer, and the answer.
+
+    Where a middleware has trimmed the request to the last results of tools, the question stands in
+    the agent's state alone. A summary of older turns is no question, though a human turn by type.
+    """
+    turns = [message for message in request.messages if not _is_summary(message)]
+    if not any(isinstance(message, HumanMessage) for message in turns):
+        stored = request.state.get("messages", [])
+        turns = [message for message in stored if not _is_summary(message)]
+    return [*turns, response.result[-1]]
+
+
+def _is_summary(message: BaseMessage) -> bool:
+    """Whether LangChain's ``SummarizationMiddleware`` has written a message."""
+    return message.additional_kwargs.get("lc_source") == "summarization"
 
 
 def _with_answer(response: ModelResponse[Any], aligned: list[BaseMessage]) -> ModelResponse[Any]:

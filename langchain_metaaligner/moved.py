@@ -71,7 +71,8 @@ MOVED = MappingProxyType(
         "streaming": "edit.stream",
         "training.comparisons": "training.preference_pairs",
         "training.loading": "training.recipe_file",
-        "training.runs": "training.run_folder",
+        "training.methods": "training.run",
+        "training.runs": "training.run",
         "upstream": "edit.question",
     }
 )

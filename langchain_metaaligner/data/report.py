@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
-from langchain_metaaligner.errors import DataError, nearest
+from langchain_metaaligner.errors import DataError
 from langchain_metaaligner.tables.problems import Problems
-
-SPLITS = ("train", "test")
-
-Progress = Callable[[Iterable[Any]], Iterable[Any]]
-"""Wraps what is made or written, and passes it on, to show how far things are."""
 
 
 @dataclass
@@ -33,14 +26,21 @@ class BuildReport:
     output: list[str] = field(default_factory=list)
 
 
-def check_split(split: str) -> None:
-    """Refuse anything but ``train`` and ``test``.
+def refuse_nothing(source: str, problems: Problems) -> None:
+    """Refuse a source of which nothing could be made.
 
     Raises:
-        DataError: if it is neither.
+        DataError: always; the message says what was wrong with it.
     """
-    if split not in SPLITS:
-        raise DataError(
-            f"Unknown split {split!r}.{nearest(str(split), SPLITS)} "
-            f"Give one of: {', '.join(SPLITS)}."
+    problems.flush()
+    counted = ", ".join(f"{kind} ({times:,})" for kind, times in problems.counts.items())
+    first = next(iter(problems.all), None)
+    raise DataError(
+        f"Nothing could be made of {source}: {counted or 'it holds no record'}."
+        + (
+            f" The first: line {first.line} of {first.source}, {first.detail:.100}."
+            if first
+            else ""
         )
+        + " Give a file with the fields that the documentation of the data sets names."
+    )

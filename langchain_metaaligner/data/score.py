@@ -20,7 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from langchain_metaaligner.data.hh_rlhf import COLUMNS, OBJECTIVES
-from langchain_metaaligner.data.report import Progress
+from langchain_metaaligner.data.options import Progress
 from langchain_metaaligner.errors import DataError, nearest
 from langchain_metaaligner.tables.csv import write_csv
 from langchain_metaaligner.tables.jsonl import json_lines

@@ -70,22 +70,23 @@ def llm_settings(llm: Any) -> dict[str, Any]:
         if name not in _NO_ANSWER
     }
     server = getattr(llm, "openai_api_base", None) or getattr(llm, "base_url", None)
-    folder = Path(str(options.get("model", "")))
+    named = options.get("model")
+    folder = Path(named) if isinstance(named, str) and named else None
     return {
         "class": type(llm).__name__,
         **options,
         "server": None if server is None else str(server),
         "max_tokens": getattr(llm, "max_tokens", None),
-        "weights": weights_digest(folder) if folder.is_dir() else None,
+        "weights": weights_digest(folder) if folder and folder.is_dir() else None,
     }
 
 
 def weights_digest(folder: Path) -> str:
     """A digest of a checkpoint's files, by their names, sizes and beginnings."""
     digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
+    for path in sorted(folder.iterdir()):
         if path.is_file() and path.suffix in (".json", ".safetensors", ".bin", ".gguf", ".model"):
-            digest.update(f"{path.relative_to(folder)} {path.stat().st_size}".encode())
+            digest.update(f"{path.name} {path.stat().st_size}".encode())
             with path.open("rb") as file:
                 digest.update(file.read(_HEAD))
                 if path.stat().st_size > 2 * _HEAD:

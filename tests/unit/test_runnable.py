@@ -153,16 +153,16 @@ def test_a_broken_model_leaves_the_draft(llm):
 
 
 def test_a_model_that_gives_too_few_texts_leaves_the_drafts():
-    class Short(FakeListLLM):
+    class Short(RunnableLambda):
         def batch(self, inputs, *args, **kwargs):
             return ["only one"]
 
-    aligner = MetaAlignerRunnable(objectives=["fair"], llm=Short(responses=["x"]))
+    aligner = MetaAlignerRunnable(objectives=["fair"], llm=Short(lambda prompt: "x"))
     assert [one.reason for one in aligner.align_batch([("q", "a"), ("q", "b")])] == ["error"] * 2
 
 
 def test_error_of_one_row_is_its_own():
-    aligner = make()
+    aligner = make(on_missing_question="raise")
     rows = [PAIR, {"question": " ", "answer": "x"}, 3, PAIR]
     results = aligner.batch(rows, return_exceptions=True)
     assert results[0]["answer"] == results[3]["answer"] == "DRAFT"
@@ -232,8 +232,9 @@ async def test_async_twins():
     assert [one.text for one in await aligner.aalign_batch([("q", "a")])] == ["A"]
     failing = make(fail)
     assert (await failing.ainvoke(PAIR))["answer"] == "draft"
+    assert await aligner.ainvoke("a text from nowhere") == "a text from nowhere"
     with pytest.raises(MissingQuestionError):
-        await aligner.ainvoke("a text from nowhere")
+        await make(on_missing_question="raise").ainvoke("a text from nowhere")
 
 
 @pytest.mark.parametrize("streaming", ["checked", "live"])
@@ -375,8 +376,14 @@ def test_objectives_are_needed():
 
 @pytest.mark.parametrize("question", ["", " ", "\n\t", "\u3000", []])
 def test_blank_questions(question):
+    aligner = make()
+    alignment = aligner.align(question, "a")
+    assert (alignment.text, alignment.decision, alignment.reason) == ("a", "kept", "no_question")
+    assert aligner.llm.calls == []
     with pytest.raises(MissingQuestionError, match="blank"):
-        make().align(question, "a")
+        make(on_missing_question="raise").align(question, "a")
+    with pytest.raises(EditRejectedError, match="no_question"):
+        make(on_failure="raise").align(question, "a")
 
 
 def test_own_objective_object():
@@ -448,7 +455,7 @@ def test_callers_values_are_never_changed():
 
 def test_missing_question_shows_the_explicit_forms():
     with pytest.raises(MissingQuestionError, match=r"\"question\".*\"answer\".*align\("):
-        make().invoke("an answer from nowhere")
+        make(on_missing_question="raise").invoke("an answer from nowhere")
 
 
 def test_own_runs_are_tagged_and_traced_below_the_call():

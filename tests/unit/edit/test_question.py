@@ -18,6 +18,7 @@ from langchain_core.runnables import RunnableLambda, RunnablePassthrough, Runnab
 from langchain_core.tracers import context as tracers
 
 from langchain_metaaligner.edit import question as upstream
+from langchain_metaaligner.edit import runs
 
 NOTHING = {"runs": 0, "messages": 0}
 
@@ -391,7 +392,7 @@ def test_long_run_forgets_its_oldest_calls(finder):
 
 
 def test_messages_outside_of_chains_are_bounded(finder, monkeypatch):
-    monkeypatch.setattr(upstream, "_MESSAGES", 10)
+    monkeypatch.setattr(runs, "MESSAGES", 10)
     replies = [Model().invoke(str(number)) for number in range(30)]
     assert upstream.pending()["messages"] == 10
     assert upstream.find(None, replies[-1])[0].text == "29"
@@ -399,7 +400,7 @@ def test_messages_outside_of_chains_are_bounded(finder, monkeypatch):
 
 
 def test_runs_that_never_end_are_bounded_by_their_root(finder, monkeypatch):
-    monkeypatch.setattr(upstream, "_STRAYS", 10)
+    monkeypatch.setattr(runs, "STRAYS", 10)
     for _ in range(30):
         root = CallbackManager.configure().on_chain_start(None, {})
         root.get_child().on_chain_start(None, {})
@@ -408,7 +409,7 @@ def test_runs_that_never_end_are_bounded_by_their_root(finder, monkeypatch):
 
 
 def test_roots_that_never_end_are_bounded(finder, monkeypatch):
-    monkeypatch.setattr(upstream, "_RUNS", 10)
+    monkeypatch.setattr(runs, "RUNS", 10)
     for _ in range(30):
         CallbackManager.configure().on_chain_start(None, {})
     assert upstream.pending()["runs"] == 10
