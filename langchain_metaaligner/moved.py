@@ -44,7 +44,7 @@ MOVED = MappingProxyType(
         "evaluation.sections": "evaluation.report.sections",
         "evaluation.text_metrics": "evaluation.imhi.text",
         "exchange": "edit.exchange",
-        "files.reading": "tables.source",
+        "files.reading": "files.drafts",
         "files.run": "files.align",
         "files.writing": "tables.write",
         "gate": "edit.gate",
@@ -71,7 +71,8 @@ MOVED = MappingProxyType(
         "streaming": "edit.stream",
         "training.comparisons": "training.preference_pairs",
         "training.loading": "training.recipe_file",
-        "training.runs": "training.run_folder",
+        "training.methods": "training.run",
+        "training.runs": "training.run",
         "upstream": "edit.question",
     }
 )

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from langchain_metaaligner.data.marked import Piece
 from langchain_metaaligner.errors import DataError
-from langchain_metaaligner.tables.jsonl import open_text
+from langchain_metaaligner.tables.text import open_text
 
 LEAST_ALIKE = 0.6
 """How alike a neutral version must be to its rude one: others were written anew."""

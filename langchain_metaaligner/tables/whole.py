@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,6 +36,34 @@ def whole_file(path: Path) -> Iterator[Path]:
         unfinished.replace(path)
     except BaseException:
         unfinished.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Where to fill a folder that is to stand at ``path`` once it is whole.
+
+    What stood there before goes when the block has ended, and stays after an error within it.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "final"
+    >>> with whole_folder(path) as unfinished:
+    ...     _ = (unfinished / "config.json").write_text("{}")
+    ...     path.exists()
+    False
+    >>> [file.name for file in path.iterdir()]
+    ['config.json']
+    """
+    unfinished = path.with_name(f"{path.name}.part")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    try:
+        yield unfinished
+        if path.exists():
+            shutil.rmtree(path)
+        unfinished.replace(path)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
         raise
 
 

@@ -313,8 +313,8 @@ class MorlhfRecipe(Run, Data):
 
 AnyRecipe = Recipe | SftRecipe | CdpoRecipe | RewardModelRecipe | MorlhfRecipe
 
-#: The schema of each method.
-METHODS: Mapping[str, type[AnyRecipe]] = MappingProxyType(
+#: The recipe of each method.
+RECIPES: Mapping[str, type[AnyRecipe]] = MappingProxyType(
     {
         "aligner": Recipe,
         "sft": SftRecipe,

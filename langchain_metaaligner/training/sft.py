@@ -7,47 +7,24 @@ behaviour; ``SFT`` in the paper's tables).
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM
 from trl import SFTConfig, SFTTrainer
 
-from langchain_metaaligner.data.baselines import SCHEMES
 from langchain_metaaligner.models.load import read
 from langchain_metaaligner.models.spec import CheckpointSpec
-from langchain_metaaligner.training.baseline import publish_baseline
 from langchain_metaaligner.training.departures import WEIGHTS
 from langchain_metaaligner.training.examples import read_pairs, tokenise
-from langchain_metaaligner.training.recipe import Data, Recipe, SftRecipe
-from langchain_metaaligner.training.run_folder import TrainingReport, claimed, save
-from langchain_metaaligner.training.stages import (
-    FINAL,
-    Prepared,
-    arguments,
-    lora_config,
-    make_ready,
-    run_stage,
-)
+from langchain_metaaligner.training.recipe import Data, Recipe, SftRecipe, Stage
+from langchain_metaaligner.training.stages import Prepared, arguments, lora_config, make_ready
 
 
-def train_sft(recipe: SftRecipe) -> TrainingReport:
-    """Train a reward-conditioned model; see `train`."""
-    folder = recipe.output / "1-sft"
-    load = AutoModelForCausalLM.from_pretrained
-    with claimed(recipe) as writes:
-        result = run_stage(
-            "sft",
-            folder,
-            partial(prepare_sft, recipe, recipe, recipe.base, folder),
-            partial(save, recipe=recipe, source=recipe.base, folder=folder, load=load),
-        )
-        if writes:
-            told = {"data": recipe.template, "prompt_prefix": SCHEMES[recipe.template].prompt("")}
-            publish_baseline(recipe, result, folder, told)
-    return TrainingReport(recipe.output / FINAL, [result])
+def prepare_aligner(recipe: Recipe, stage: Stage, source: str, folder: Path) -> Prepared:
+    """Make the trainer of an aligner's stage, with the stage's learning rate; see `prepare_sft`."""
+    rate = stage.learning_rate or recipe.learning_rate
+    return prepare_sft(recipe.model_copy(update={"learning_rate": rate}), stage, source, folder)
 
 
 def prepare_sft(recipe: Recipe | SftRecipe, data: Data, source: str, folder: Path) -> Prepared:
@@ -68,7 +45,7 @@ def prepare_sft(recipe: Recipe | SftRecipe, data: Data, source: str, folder: Pat
     make_ready(tokenizer, source)
     weight = recipe.departure_weight if isinstance(recipe, Recipe) else 1.0
     train = tokenise(read_pairs(data.train), tokenizer, recipe.max_length, weight)
-    held = data.eval and tokenise(read_pairs(data.eval), tokenizer, recipe.max_length, weight)
+    evaluation = data.eval and tokenise(read_pairs(data.eval), tokenizer, recipe.max_length, weight)
     options = arguments(recipe, data, folder)
     if recipe.group_by_length:
         options["train_sampling_strategy"] = "group_by_length"
@@ -82,7 +59,7 @@ def prepare_sft(recipe: Recipe | SftRecipe, data: Data, source: str, folder: Pat
             **options,
         ),
         train_dataset=train.rows,
-        eval_dataset=held.rows if held else None,
+        eval_dataset=evaluation.rows if evaluation else None,
         processing_class=tokenizer,
         peft_config=lora_config(recipe, "CAUSAL_LM"),
     )

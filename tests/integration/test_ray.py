@@ -21,7 +21,7 @@ ray.init(num_cpus=2, log_to_driver=False, include_dashboard=False, object_store_
 from langchain_metaaligner import MetaAlignerRunnable
 from langchain_metaaligner.files.engines import LocalEngine, settings_of
 from langchain_metaaligner.files.ray import RayEngine
-from langchain_metaaligner.tables.source import open_table
+from langchain_metaaligner.files.drafts import open_table
 from langchain_metaaligner.files.align import align_file
 source, output, kind = sys.argv[1:]
 options = {

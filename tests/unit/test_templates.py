@@ -83,7 +83,7 @@ def test_untrained_objective_takes_its_home_text_with_the_article_of_the_templat
         "Correctness: The explanations should make correct predictions"
     )
     own = Objective("concise", "the response should fit in one sentence")
-    assert HH_RLHF.objective_text(own) == "Concise: The response should fit in one sentence"
+    assert HH_RLHF.objective_text(own) == "Concise: the response should fit in one sentence"
     assert IMHI.objective_text(Objective("kind", "Theirs is kind")) == "Kind: Theirs is kind"
 
 
