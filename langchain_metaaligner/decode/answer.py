@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -37,10 +38,13 @@ class Decoding:
             tokens are the same.
         options: further options of transformers' ``GenerationConfig``, such as ``do_sample`` and
             ``temperature``. Without any, decoding is greedy.
+        caution: how far below the best the logit of the draft's next token may be for it to be
+            taken (`dial`); 0 is plain greedy decoding. Not where ``options`` sample.
 
     Raises:
-        SettingError: when an option is unknown, or is one that the fields above decide, and when
-            ``max_new_tokens`` or ``stop`` would leave every answer empty.
+        SettingError: when an option is unknown, or is one that the fields above decide, when
+            ``caution`` is below 0, and when ``max_new_tokens`` or ``stop`` would leave every
+            answer empty.
     """
 
     max_new_tokens: int
@@ -48,6 +52,7 @@ class Decoding:
     batch_size: int = 8
     method: Literal["lookup", "greedy"] = "lookup"
     options: Mapping[str, Any] = field(default_factory=dict)
+    caution: float = 0.0
 
     def __post_init__(self) -> None:
         for option in self.options:
@@ -63,6 +68,11 @@ class Decoding:
                 )
         if self.max_new_tokens < 1:
             raise SettingError(f"max_new_tokens={self.max_new_tokens} was given; it is at least 1.")
+        if not 0 <= self.caution < math.inf:
+            raise SettingError(
+                f"caution={self.caution} was given; it is a number from 0, which changes nothing, "
+                "to about 10, with which hardly any draft is edited."
+            )
         if "" in self.stop:
             raise SettingError("stop holds an empty text, which would end every answer at once.")
 

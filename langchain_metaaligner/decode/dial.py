@@ -94,11 +94,12 @@ def dialled(logits: Tensor, favoured: Sequence[int | None], caution: Sequence[fl
     >>> dialled(logits, [2, 2, None], [0.5, 0.25, 9.0]).tolist()
     [2, 1, 1]
     """
-    highest, best = logits.max(-1)
+    best = logits.argmax(-1)  # of equal ones the same that plain greedy decoding takes
     known = torch.tensor([token is not None for token in favoured], device=logits.device)
     ids = torch.tensor([token or 0 for token in favoured], device=logits.device)
     most = torch.tensor(list(caution), device=logits.device, dtype=torch.float32)
-    lag = highest.float() - logits.gather(-1, ids[:, None])[:, 0].float()
+    highest, other = (logits.gather(-1, one[:, None])[:, 0].float() for one in (best, ids))
+    lag = highest - other
     return torch.where(known & (lag <= most), ids, best)
 
 
@@ -106,21 +107,23 @@ class DialProcessor(LogitsProcessor):
     """The dial for transformers' ``generate``: makes the token that the dial takes the best one.
 
     Args:
-        places: where each row's edit stands.
-        caution: of all rows.
+        places: where each row's edit stands; None where the dial is off.
+        caution: of each row.
         width: tokens of the prompts, padding included.
     """
 
-    def __init__(self, places: Sequence[Place], caution: float, width: int) -> None:
-        self._places, self._caution, self._seen = list(places), caution, width
+    def __init__(
+        self, places: Sequence[Place | None], caution: Sequence[float], width: int
+    ) -> None:
+        self._places, self._caution, self._seen = list(places), list(caution), width
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         """Raise the score of one token a row above all others."""
-        for place, row in zip(self._places, input_ids[:, self._seen :].tolist(), strict=True):
-            for token in row:
+        new = input_ids[:, self._seen :].tolist()
+        for place, row in zip(self._places, new, strict=True):
+            for token in row if place else ():
                 place.follow(token)
         self._seen = input_ids.shape[1]
-        taken = dialled(
-            scores, [place.next for place in self._places], [self._caution] * len(scores)
-        )
+        favoured = [place.next if place else None for place in self._places]
+        taken = dialled(scores, favoured, self._caution)
         return scores.scatter(1, taken[:, None], scores.max(-1, keepdim=True).values + 1)

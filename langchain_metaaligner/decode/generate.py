@@ -6,10 +6,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from transformers import GenerationConfig, StoppingCriteria, StoppingCriteriaList
+from transformers import (
+    GenerationConfig,
+    LogitsProcessorList,
+    StoppingCriteria,
+    StoppingCriteriaList,
+)
 from transformers.generation.streamers import BaseStreamer
 
 from langchain_metaaligner.decode.answer import Answer
+from langchain_metaaligner.decode.dial import DialProcessor
+from langchain_metaaligner.decode.lookup import place_of
 
 
 class PlainLoop:
@@ -78,10 +85,21 @@ def generate(
                 max_new_tokens=min(answer.room for answer in batch),
             ),
             stopping_criteria=StoppingCriteriaList(criteria),
+            logits_processor=LogitsProcessorList(_dial(batch, width)),
             streamer=streamer,
         )
     new: list[list[int]] = output[:, width:].tolist()
     return new
+
+
+def _dial(batch: Sequence[Answer], width: int) -> list[DialProcessor]:
+    """The dial, where it is on and decoding is greedy."""
+    options = batch[0].decoding.options
+    if options.get("do_sample") or int(options.get("num_beams") or 1) > 1:
+        return []
+    places = [place_of(answer) for answer in batch]
+    cautions = [answer.decoding.caution for answer in batch]
+    return [DialProcessor(places, cautions, width)] if any(places) else []
 
 
 class _StopTexts(StoppingCriteria):

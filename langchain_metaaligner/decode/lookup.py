@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 
 from langchain_metaaligner.decode.answer import Answer
+from langchain_metaaligner.decode.dial import Place, dialled, foretold
 from langchain_metaaligner.decode.packed import Feed, SlotCache, packed
 from langchain_metaaligner.decode.pointer import MOST, Pointer, Track, best_numbers
 from langchain_metaaligner.models.checkpoint import Checkpoint
@@ -87,7 +89,11 @@ class LookupLoop:
             Feed(row.unread + guess[:number], row.length - len(row.unread))
             for row, guess, number in zip(self._rows, guesses, numbers, strict=True)
         ]
-        made = self._forward(feeds, [len(row.unread) - 1 for row in self._rows])
+        favoured = [
+            row.favoured(guess[:number])
+            for row, guess, number in zip(self._rows, guesses, numbers, strict=True)
+        ]
+        made = self._forward(feeds, [len(row.unread) - 1 for row in self._rows], favoured)
         for row, guess, number, tokens in zip(self._rows, guesses, numbers, made, strict=True):
             row.take(guess, tokens, number)
         return self._leave()
@@ -97,11 +103,20 @@ class LookupLoop:
         self._leave(dropped=answer)
 
     @torch.inference_mode()
-    def _forward(self, feeds: Sequence[Feed], firsts: Sequence[int]) -> list[list[int]]:
+    def _forward(
+        self,
+        feeds: Sequence[Feed],
+        firsts: Sequence[int],
+        favoured: Sequence[Sequence[int | None]],
+    ) -> list[list[int]]:
         """What the model makes after each token of a row's feed, from its ``first`` on."""
+        cautions = [row.answer.decoding.caution for row in self._rows]
+        spread = [one for one, row in zip(cautions, favoured, strict=True) for _ in row]
+        flat = [token for row in favoured for token in row]
+        choose = partial(dialled, favoured=flat, caution=spread) if any(cautions) else None
         with self._checkpoint.generating:
             before = time.perf_counter()
-            made = packed(self._checkpoint.model, self._cache, feeds, firsts)
+            made = packed(self._checkpoint.model, self._cache, feeds, firsts, choose)
             tokens = sum(len(feed.ids) for feed in feeds)
             self._checkpoint.pace.passed(tokens, time.perf_counter() - before)
         return made
@@ -134,8 +149,13 @@ class _Row:
         pointer = Pointer([*draft, *answer.prompt], len(draft), answer.checkpoint.phrases)
         pointer.follow(answer.ids)
         self.track = Track(pointer, answer.checkpoint.pace)
+        self.place = place_of(answer)
         self.unread = answer.row
         self.length = len(self.unread)
+
+    def favoured(self, guess: Sequence[int]) -> list[int | None]:
+        """The draft's tokens after the last token and after each guess, where the dial is on."""
+        return foretold(self.place, guess) if self.place else [None] * (len(guess) + 1)
 
     def guess(self, most: int) -> list[int]:
         """Guesses for the next tokens; the model's own token after them has room too."""
@@ -157,6 +177,8 @@ class _Row:
         foreseen = right + (right == verified and right < len(guess) and guess[right] == tokens[-1])
         self.track.verified(guess[: right + 1], foreseen)
         self.track.pointer.follow(tokens)
+        for token in tokens if self.place else ():
+            self.place.follow(token)
         self.answer.extend(tokens[: self.answer.room])
         self.length += len(tokens)
         self.unread = tokens[-1:]
@@ -167,3 +189,14 @@ def draft_ids(answer: Answer) -> list[int]:
     _, mark, rest = answer.text.rpartition(" | Answer: ")
     draft, end, _ = rest.rpartition(" | Edit: ")
     return answer.checkpoint.encode_answer(draft) if mark and end else []
+
+
+def place_of(answer: Answer) -> Place | None:
+    """Where an edit stands in its draft; None where the dial is off, or there is no draft."""
+    draft = draft_ids(answer) if answer.decoding.caution else []
+    if not draft:
+        return None
+    place = Place([*draft, answer.checkpoint.tokenizer.eos_token_id])
+    for token in answer.ids:
+        place.follow(token)
+    return place

@@ -49,6 +49,10 @@ class AlignerLLM(EditingLLM):
         decoding: "lookup" takes guesses from the draft answer and verifies several in one forward
             pass; "greedy" makes token after token. The tokens are the same. Sampling, and models
             that are no plain Llama, Mistral, Qwen or Gemma, are decoded by ``generate`` anyway.
+        caution: how sure the model must be to depart from the draft, from 0 on: the token that the
+            draft would go on with is taken if its logit is within so much of the best. More of it
+            repairs and damages less. None takes the checkpoint's own (``caution`` in its
+            ``metaaligner.json``), else 0. It has no effect where ``generation`` samples.
         share_batches: let calls that come at the same time share forward passes.
         adopted: key of weights taken over by `from_pipeline` in this process.
 
@@ -71,6 +75,7 @@ class AlignerLLM(EditingLLM):
     stop: list[str] | None = None
     generation: dict[str, Any] = Field(default_factory=dict)
     decoding: Literal["lookup", "greedy"] = "lookup"
+    caution: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     share_batches: bool = True
     adopted: str | None = Field(default=None, repr=False)
 
@@ -181,6 +186,7 @@ class AlignerLLM(EditingLLM):
             "max_new_tokens": self.max_new_tokens,
             "stop": self.stop,
             "generation": self.generation,
+            "caution": self.caution,
         }
 
     def get_token_ids(self, text: str) -> list[int]:
@@ -216,9 +222,12 @@ class AlignerLLM(EditingLLM):
             self._checkpoint = load(self._spec())
         return self._checkpoint
 
-    def _decoding(self, stop: list[str] | None, options: dict[str, Any]) -> Decoding:
+    def _decoding(
+        self, stop: list[str] | None, options: dict[str, Any], own_caution: float = 0.0
+    ) -> Decoding:
         options = {**self.generation, **options}
         return Decoding(
+            caution=own_caution if self.caution is None else self.caution,
             max_new_tokens=options.pop("max_new_tokens", self.max_new_tokens),
             stop=tuple(self.stop or ()) + tuple(stop or ()),
             batch_size=self.batch_size,
@@ -233,8 +242,9 @@ class AlignerLLM(EditingLLM):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> LLMResult:
-        decoding = self._decoding(stop, kwargs)
-        return self._result(complete(self._loaded(), prompts, decoding, self.share_batches))
+        checkpoint = self._loaded()
+        decoding = self._decoding(stop, kwargs, checkpoint.caution)
+        return self._result(complete(checkpoint, prompts, decoding, self.share_batches))
 
     async def _agenerate(
         self,
@@ -243,8 +253,8 @@ class AlignerLLM(EditingLLM):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> LLMResult:
-        decoding = self._decoding(stop, kwargs)
         checkpoint = await run_in_executor(None, self._loaded)
+        decoding = self._decoding(stop, kwargs, checkpoint.caution)
         if self.share_batches:
             return self._result(await acomplete(checkpoint, prompts, decoding))
         return self._result(
@@ -276,9 +286,9 @@ class AlignerLLM(EditingLLM):
         **kwargs: Any,
     ) -> Iterator[GenerationChunk]:
         items: queue.SimpleQueue[str | Completion | BaseException] = queue.SimpleQueue()
-        cancelled = stream(
-            self._loaded(), prompt, self._decoding(stop, kwargs), items.put, self.share_batches
-        )
+        checkpoint = self._loaded()
+        decoding = self._decoding(stop, kwargs, checkpoint.caution)
+        cancelled = stream(checkpoint, prompt, decoding, items.put, self.share_batches)
         try:
             last = False
             while not last:
@@ -304,9 +314,8 @@ class AlignerLLM(EditingLLM):
                 loop.call_soon_threadsafe(items.put_nowait, item)
 
         checkpoint = await run_in_executor(None, self._loaded)
-        cancelled = stream(
-            checkpoint, prompt, self._decoding(stop, kwargs), put, self.share_batches
-        )
+        decoding = self._decoding(stop, kwargs, checkpoint.caution)
+        cancelled = stream(checkpoint, prompt, decoding, put, self.share_batches)
         try:
             last = False
             while not last:
