@@ -8,6 +8,7 @@
     ├── RecipeError             (ValueError)   a training recipe that cannot be carried out
     ├── LedgerError             (OSError)      the ledger of a long run cannot be read or written
     ├── CheckpointError         (OSError)      a model that cannot be found, read or used
+    ├── CallError               (RuntimeError) a served model whose calls fail, now or for good
     ├── MissingExtraError       (ImportError)  an optional dependency that is not installed
     ├── ShapeError              (ValueError)   a value from the chain that cannot be read
     │   └── MissingQuestionError               an answer whose question cannot be known
@@ -96,6 +97,10 @@ class CheckpointError(MetaAlignerError, OSError):
     def __init__(self, message: str = "", *, retryable: bool = False) -> None:
         super().__init__(message)
         self.retryable = retryable
+
+
+class CallError(MetaAlignerError, RuntimeError):
+    """A model behind a server whose calls fail: for good, or too often in a row to go on."""
 
 
 class MissingExtraError(MetaAlignerError, ImportError):

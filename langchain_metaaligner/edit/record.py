@@ -94,6 +94,11 @@ class Alignment:
         """
         return asdict(self) | {"objectives": list(self.objectives)}
 
+    def slim_record(self) -> dict[str, Any]:
+        """The record without any text of the user or of a model, for stores that keep messages."""
+        texts = ("text", "original", "detail", "question", "rejected")
+        return {name: value for name, value in self.record().items() if name not in texts}
+
     def _repr_html_(self) -> str:
         heading = html.escape(f"{self.decision}{f' ({self.reason})' if self.reason else ''}")
         named = html.escape(", ".join(self.objectives))
