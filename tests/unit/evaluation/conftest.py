@@ -15,7 +15,7 @@ class ScriptedJudge(BaseChatModel):
     """Replies what ``reply`` makes of the last message; ``asked`` has all of them."""
 
     reply: Callable[[str], Any]
-    asked: list[str] = []
+    asked: list[str]
 
     @property
     def _llm_type(self):

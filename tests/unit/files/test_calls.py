@@ -19,7 +19,7 @@ from langchain_metaaligner.files.calls import (
 from langchain_metaaligner.tables.ledger import Failure, Ledger
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """As providers' clients raise it."""
 
     def __init__(self, status, code=None):
@@ -27,12 +27,12 @@ class Refused(Exception):
         self.status_code, self.code = status, code
 
 
-class Wrapped(Exception):
+class WrappedError(Exception):
     """As integrations raise it around the client's."""
 
 
 def wrapped(error):
-    outer = Wrapped("the call failed")
+    outer = WrappedError("the call failed")
     outer.__cause__ = error
     return outer
 
@@ -45,16 +45,16 @@ def no_pauses(monkeypatch):
 @pytest.mark.parametrize(
     ("error", "helps"),
     [
-        (Refused(429), True),
-        (Refused(500), True),
-        (Refused(503), True),
-        (Refused(408), True),
-        (Refused(400), False),
-        (Refused(401), False),
-        (Refused(404), False),
-        (Refused(429, "insufficient_quota"), False),
-        (wrapped(Refused(401)), False),
-        (wrapped(Refused(502)), True),
+        (RefusedError(429), True),
+        (RefusedError(500), True),
+        (RefusedError(503), True),
+        (RefusedError(408), True),
+        (RefusedError(400), False),
+        (RefusedError(401), False),
+        (RefusedError(404), False),
+        (RefusedError(429, "insufficient_quota"), False),
+        (wrapped(RefusedError(401)), False),
+        (wrapped(RefusedError(502)), True),
         (TimeoutError(), True),
         (ConnectionError(), True),
         (ValueError("no JSON"), True),
@@ -75,7 +75,7 @@ def test_what_may_succeed_is_repeated(error, helps):
     assert len(tried) == (3 if helps else 1)
 
 
-def test_the_status_of_an_http_client(httpx_error=None):
+def test_the_status_of_an_http_client():
     response = httpx.Response(402, request=httpx.Request("GET", "http://x"))
     error = httpx.HTTPStatusError("pay", request=response.request, response=response)
     assert status_of(wrapped(error)) == 402
@@ -87,9 +87,9 @@ def test_a_wrong_key_is_tried_once_and_ends_the_run(status):
 
     def call(unit):
         tried.append(unit)
-        raise Refused(status)
+        raise RefusedError(status)
 
-    with pytest.raises(CallError, match=r"No call can succeed: Refused: Error code"):
+    with pytest.raises(CallError, match=r"No call can succeed: RefusedError: Error code"):
         list(call_all(call, list(range(1000)), concurrency=2))
     assert len(tried) <= 2
 
@@ -121,7 +121,7 @@ def test_failures_between_successes_cost_only_their_rows():
 def test_requests_that_are_refused_one_by_one_do_not_end_the_run_at_once():
     def call(unit):
         if unit < 50:
-            raise Refused(400)  # too long, perhaps, and the later ones are not
+            raise RefusedError(400)  # too long, perhaps, and the later ones are not
         return {"text": "fine"}
 
     outcomes = dict(call_all(call, list(range(60)), concurrency=1, tries=1))
@@ -131,7 +131,7 @@ def test_requests_that_are_refused_one_by_one_do_not_end_the_run_at_once():
 def test_what_was_answered_before_the_end_is_kept(tmp_path):
     def call(unit):
         if unit > 4:
-            raise Refused(401)
+            raise RefusedError(401)
         return {"text": str(unit)}
 
     with Ledger(tmp_path / "l.jsonl", {}) as ledger, pytest.raises(CallError):

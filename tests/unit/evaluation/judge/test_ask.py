@@ -85,11 +85,11 @@ def test_settings_hold_what_shapes_replies_and_no_secret(make_judge):
 
 
 def test_a_judge_that_refuses_its_key_ends_the_run(make_judge, tmp_path):
-    class Refused(Exception):
+    class RefusedError(Exception):
         status_code = 401
 
     def reply(text):
-        raise Refused("no such key")
+        raise RefusedError("no such key")
 
     judge = make_judge(reply, concurrency=1)
     with Ledger(tmp_path / "l.jsonl", {}) as ledger, pytest.raises(CallError, match="no such key"):
