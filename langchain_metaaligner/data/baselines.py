@@ -23,7 +23,7 @@ from langchain_metaaligner.data import compat
 from langchain_metaaligner.data.options import BuildOptions
 from langchain_metaaligner.data.rated import READERS, RatedQuery
 from langchain_metaaligner.data.records import Records, records_of
-from langchain_metaaligner.data.report import BuildReport, refuse_nothing
+from langchain_metaaligner.data.report import BuildReport
 from langchain_metaaligner.data.schemes import Scheme, scheme_of
 from langchain_metaaligner.data.spool import VALIDATION, validation_size
 from langchain_metaaligner.data.ultrafeedback import read_golden
@@ -61,7 +61,7 @@ def build_baseline(
         **settings: fields of `BuildOptions`, in place of ``options``; at least ``seed``.
 
     Raises:
-        DataError: if a file cannot be read, nothing can be made of it, or an option cannot work.
+        DataError: if a file cannot be read, or an option cannot work.
     """
     if baseline not in get_args(Baseline):
         raise DataError(
@@ -75,8 +75,6 @@ def build_baseline(
     report = BuildReport(options.problems(output, sources))
     golden = _golden(tested, options, report.problems)
     queries = list(READERS[dataset, options.research_compat](records, report.problems))
-    if not options.research_compat and not any(query.answers for query in queries):
-        refuse_nothing(records.name, report.problems)
     writer = _Writer(output, options, report)
     if baseline == "sft":
         writer.conversations(_conditioned(queries, scheme))

@@ -14,7 +14,7 @@ from langchain_metaaligner.data.options import BuildOptions
 from langchain_metaaligner.data.preferences import Preference, WeakToStrong, weak_to_strong
 from langchain_metaaligner.data.records import Records, records_of
 from langchain_metaaligner.data.released import numbered_conversations, read_prompt
-from langchain_metaaligner.data.report import BuildReport, refuse_nothing
+from langchain_metaaligner.data.report import BuildReport
 from langchain_metaaligner.data.spool import Layout, Spool, shuffled, validation_size
 from langchain_metaaligner.data.ultrafeedback import TEST_COLUMNS, read_golden, read_ultrafeedback
 from langchain_metaaligner.tables.csv import write_csv
@@ -41,14 +41,14 @@ def build_hh_rlhf(
         **settings: fields of `BuildOptions`, in place of ``options``; at least ``seed``.
 
     Raises:
-        DataError: if the file cannot be read, nothing can be made of it, or an option cannot work.
+        DataError: if the file cannot be read, or an option cannot work.
     """
     options = BuildOptions.of(options, settings)
     problems = options.problems(output, [scored.name])
     if options.research_compat:
         return compat.build_hh_rlhf(scored, output, options, problems)
     pairs = _pairs(read_hh_rlhf(scored, problems), "HH-RLHF", rng := random.Random(options.seed))
-    return _write(scored.name, pairs, output, rng, options, problems)
+    return _write(pairs, output, rng, options, problems)
 
 
 def build_ultrafeedback(
@@ -83,7 +83,7 @@ def build_ultrafeedback(
         return compat.build_ultrafeedback(training, output, options, problems, tested)
     preferences = read_ultrafeedback(training, problems)
     pairs = _pairs(preferences, "UltraFeedback", rng := random.Random(options.seed))
-    report = _write(training.name, pairs, output, rng, options, problems, EQUAL_VALIDATION)
+    report = _write(pairs, output, rng, options, problems, EQUAL_VALIDATION)
     return _with_test(report, output, read_golden(tested, problems) if tested else None)
 
 
@@ -102,7 +102,7 @@ def build_imhi(
     options = BuildOptions.of(options, settings)
     problems = options.problems(output, [path.name for path in (ratings, test) if path])
     pairs = _pairs(read_imhi(ratings, problems), "IMHI", rng := random.Random(options.seed))
-    report = _write(ratings.name, pairs, output, rng, options, problems)
+    report = _write(pairs, output, rng, options, problems)
     return _with_test(report, output, read_expert_queries(test, problems) if test else None)
 
 
@@ -130,7 +130,7 @@ def build_released(
     problems = options.problems(output, [conversations.name])
     report = BuildReport(problems)
     with Spool(output) as spool:
-        _fill(spool, progress(_taken_over(conversations, problems)), report, conversations.name)
+        _fill(spool, progress(_taken_over(conversations, problems)), report)
         layout = Layout(spool, output, progress)
         both = sorted([*spool.better, *spool.equal])
         report.sizes[f"{part}.json"] = layout.part(part, both)
@@ -158,17 +158,14 @@ def _pairs(
     return (pair for preference in preferences for pair in weak_to_strong(preference, form, rng))
 
 
-def _fill(spool: Spool, pairs: Iterable[WeakToStrong], report: BuildReport, source: str) -> None:
+def _fill(spool: Spool, pairs: Iterable[WeakToStrong], report: BuildReport) -> None:
     for pair in pairs:
         spool.add(pair)
         if pair.mode == "better":
             report.aspects[len(pair.objectives)] += 1
-    if not spool.better and not spool.equal:
-        refuse_nothing(source, report.problems)
 
 
 def _write(
-    source: str,
     pairs: Iterable[WeakToStrong],
     output: Path,
     rng: random.Random,
@@ -178,7 +175,7 @@ def _write(
 ) -> BuildReport:
     report = BuildReport(problems)
     with Spool(output) as spool:
-        _fill(spool, options.progress(pairs), report, source)
+        _fill(spool, options.progress(pairs), report)
         better, equal = shuffled(spool.better, rng), spool.equal
         layout = Layout(spool, output, options.progress)
         if options.split == "test":

@@ -26,21 +26,20 @@ class BuildReport:
     output: list[str] = field(default_factory=list)
 
 
-def refuse_nothing(source: str, problems: Problems) -> None:
+def require_pairs(report: BuildReport, source: str) -> None:
     """Refuse a source of which nothing could be made.
 
     Raises:
-        DataError: always; the message says what was wrong with it.
+        DataError: says what was wrong with it.
     """
-    problems.flush()
-    counted = ", ".join(f"{kind} ({times:,})" for kind, times in problems.counts.items())
-    first = next(iter(problems.all), None)
+    if any(report.sizes.values()):
+        return
+    problems = report.problems
+    wrong = ", ".join(f"{kind} ({times:,})" for kind, times in problems.counts.items())
+    if problems.all:
+        first = problems.all[0]
+        wrong += f"; the first is line {first.line} of {first.source}, {first.detail:.100}"
     raise DataError(
-        f"Nothing could be made of {source}: {counted or 'it holds no record'}."
-        + (
-            f" The first: line {first.line} of {first.source}, {first.detail:.100}."
-            if first
-            else ""
-        )
-        + " Give a file with the fields that the documentation of the data sets names."
+        f"Nothing could be made of {source}: {wrong or 'it holds no two answers to compare'}. "
+        "Give a file with the fields that the documentation of the data sets names."
     )

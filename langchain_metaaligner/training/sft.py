@@ -13,6 +13,7 @@ from trl import SFTConfig, SFTTrainer
 
 from langchain_metaaligner.models.load import read
 from langchain_metaaligner.models.spec import CheckpointSpec
+from langchain_metaaligner.training.departures import DepartureTrainer
 from langchain_metaaligner.training.examples import read_pairs, tokenise
 from langchain_metaaligner.training.recipe import Data, Recipe, SftRecipe, Stage
 from langchain_metaaligner.training.stages import Prepared, arguments, lora_config, make_ready
@@ -40,17 +41,19 @@ def prepare_sft(recipe: Recipe | SftRecipe, data: Data, source: str, folder: Pat
     spec = CheckpointSpec(model=source, device="cpu", dtype="float32").resolved()
     model, tokenizer = read(spec)
     make_ready(tokenizer, source)
-    train = tokenise(read_pairs(data.train), tokenizer, recipe.max_length)
-    evaluation = data.eval and tokenise(read_pairs(data.eval), tokenizer, recipe.max_length)
+    weight = recipe.departure_weight if isinstance(recipe, Recipe) else 1.0
+    train = tokenise(read_pairs(data.train), tokenizer, recipe.max_length, weight)
+    evaluation = data.eval and tokenise(read_pairs(data.eval), tokenizer, recipe.max_length, weight)
     options = arguments(recipe, data, folder)
     if recipe.group_by_length:
         options["train_sampling_strategy"] = "group_by_length"
-    trainer = SFTTrainer(
+    trainer = (SFTTrainer if weight == 1 else DepartureTrainer)(
         model=model.train(),
         args=SFTConfig(
             max_length=recipe.max_length,
             completion_only_loss=True,
             packing=recipe.packing,
+            remove_unused_columns=weight == 1,  # the weights are a column of their own
             **options,
         ),
         train_dataset=train.rows,

@@ -1,0 +1,106 @@
+"""Where an edit departs from its draft, and a loss in which those tokens weigh more.
+
+Nearly all tokens of an edit are copies of its draft, which a model learns within minutes. What it
+has to learn is where to leave the draft, and that is decided at a few tokens of each example.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+from typing import Any
+
+import torch
+from trl import SFTTrainer
+
+WEIGHTS = "weights"
+"""The column of the tokens' weights, 0 on the prompt."""
+
+
+def departures(draft: Sequence[int], edit: Sequence[int]) -> list[int]:
+    """The places of an edit at which a reader who copies the draft has to leave it.
+
+    Args:
+        draft: token ids of the draft, with the end of sequence.
+        edit: token ids of the edit, with the end of sequence.
+
+    Returns:
+        Indices into ``edit``: the first token of what is written anew, and the first after a
+        passage that was taken out.
+
+    >>> departures([5, 6, 7, 8, 2], [5, 6, 9, 9, 2])
+    [2]
+    >>> departures([5, 6, 7, 8, 2], [5, 8, 2])
+    [1]
+    >>> departures([5, 6, 7, 6, 8, 2], [5, 6, 8, 2])  # copied as long as that is right
+    [2]
+    """
+    found = []
+    for kind, start, end, at, _ in SequenceMatcher(None, draft, edit, autojunk=False).get_opcodes():
+        if kind == "equal":
+            continue
+        while kind == "delete" and end < len(draft) - 1 and draft[start] == edit[at]:
+            start, end, at = start + 1, end + 1, at + 1
+        found.append(min(at, len(edit) - 1))
+    return sorted(set(found))
+
+
+def departure_weights(draft: Sequence[int], edit: Sequence[int], weight: float) -> list[float]:
+    """A weight for each token of an edit, 1 on average: departures have ``weight`` times others'.
+
+    Args:
+        draft: token ids of the draft, with the end of sequence.
+        edit: token ids of the edit, with the end of sequence.
+        weight: of a departing token beside any other.
+
+    >>> departure_weights([5, 6, 7, 2], [5, 7, 2], 4.0)
+    [0.5, 2.0, 0.5]
+    """
+    departing = departures(draft, edit)
+    share = len(edit) / (len(edit) + (weight - 1) * len(departing))
+    weights = [share] * len(edit)
+    for at in departing:
+        weights[at] *= weight
+    return weights
+
+
+class DepartureTrainer(SFTTrainer):
+    """Supervised fine-tuning in which each token counts by the weight in its row.
+
+    Its ``args`` must leave the columns of the rows alone (``remove_unused_columns=False``).
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._collate, self.data_collator = self.data_collator, self._with_weights
+
+    def _with_weights(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
+        batch: dict[str, Any] = self._collate(rows)
+        weights = torch.zeros(batch["labels"].shape)
+        for line, row in zip(weights, rows, strict=True):
+            line[: len(row[WEIGHTS])] = torch.tensor(row[WEIGHTS])
+        return {**batch, WEIGHTS: weights}
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
+    ) -> Any:
+        """The weighted mean over the tokens of all answers.
+
+        The weights of an example are 1 on average, so that all examples count by their length as
+        they do without weights, over any number of accumulated passes and processes.
+        """
+        weights, labels = inputs[WEIGHTS][:, 1:], inputs["labels"][:, 1:]
+        others = {key: value for key, value in inputs.items() if key not in (WEIGHTS, "labels")}
+        outputs = model(**others, use_cache=False)
+        losses = torch.nn.functional.cross_entropy(
+            outputs.logits[:, :-1].float().transpose(1, 2), labels, reduction="none"
+        )
+        count = (labels != -100).sum() if num_items_in_batch is None else num_items_in_batch
+        loss = (losses * weights).sum() / torch.as_tensor(count).clamp(min=1)
+        if self.args.average_tokens_across_devices and num_items_in_batch is not None:
+            loss = loss * self.accelerator.num_processes
+        return (loss, outputs) if return_outputs else loss
