@@ -16,6 +16,7 @@ from langchain.agents.middleware import (
     ModelRetryMiddleware,
     PIIMiddleware,
 )
+from langchain.agents.structured_output import ToolStrategy
 from langchain_core.language_models import FakeListChatModel
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.language_models.fake_chat_models import FakeMessagesListChatModel
@@ -536,6 +537,16 @@ def test_an_agent_that_waits_for_approval(way, editor):
     assert editor.calls == []
     state = chain.invoke(Command(resume={"decisions": [{"type": "approve"}]}))
     assert state["messages"][-1].text == "the corrected answer"
+
+
+@pytest.mark.parametrize("way", ["invoke", "stream", "astream"])
+def test_a_structured_response_passes_the_chain(way, editor):
+    agent = create_agent(Calculator(), response_format=ToolStrategy(Total))
+    chain = agent | MetaAlignerRunnable(objectives=["helpful"], llm=editor)
+    state = PIPED[way](chain)
+    assert state["structured_response"] == Total(value=3)
+    assert isinstance(state["messages"][-1], ToolMessage)
+    assert editor.calls == []
 
 
 def test_updates_that_code_passes_on(editor):
