@@ -1,18 +1,14 @@
 """``metaaligner generate`` with every kind of checkpoint that policy models come as."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pandas
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
+from processes import killed, whole_lines
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import (
     BartConfig,
@@ -130,33 +126,18 @@ def test_an_adapter_changes_its_base(checkpoints):
     assert plain.batch(prompts) != adapted.batch(prompts)
 
 
-def command(*words):
-    return [sys.executable, "-m", "langchain_metaaligner", "generate", *map(str, words)]
-
-
 def test_killed_it_goes_on_to_the_same_file(queries, tmp_path):
-    words = ("--dataset", "imhi", "--input", queries, "--model", "mini", "--device", "cpu",
-             "--max-new-tokens", "30", "--concurrency", "1")  # fmt: skip
-    env = {**os.environ, "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(
-        command(*words, "--output", tmp_path / "out"), env=env, stderr=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-    )  # fmt: skip
+    words = ("generate", "--dataset", "imhi", "--input", queries, "--model", "mini",
+             "--device", "cpu", "--max-new-tokens", "30", "--batch-size", "1")  # fmt: skip
     ledger = tmp_path / "out" / "generate.ledger.jsonl"
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        if ledger.exists() and len(ledger.read_text().splitlines()) >= 2:
-            break
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    output = ("--output", tmp_path / "out")
+    killed(tmp_path / "out", lambda: len(whole_lines(ledger)) >= 2, *words, *output)
     for name in ("out", "whole"):
-        subprocess.run(command(*words, "--output", tmp_path / name), env=env, check=True,
-                       capture_output=True, timeout=120)  # fmt: skip
+        run(*words[1:], "--output", tmp_path / name)
     for name in ("DR.csv", "SAD.csv"):
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
-    keys = [json.loads(line)["key"] for line in ledger.read_text().splitlines()]
-    assert len(keys) == len(set(keys))
+    keys = [json.loads(line)["key"] for line in whole_lines(ledger)]
+    assert len(keys) == len(set(keys)) == 10
 
 
 class Completions(BaseHTTPRequestHandler):
