@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
+from langchain_metaaligner.edit.record import Alignment
 from langchain_metaaligner.edit.unseen import runs_unseen
-from langchain_metaaligner.errors import MissingExtraError
+from langchain_metaaligner.errors import MissingExtraError, SettingError
 from langchain_metaaligner.runnable import MetaAlignerRunnable
 
 try:
@@ -26,6 +27,9 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
 
     Args:
         name: the middleware's name in the agent, which must be unique there.
+        record: what of the record goes into the message. The agent stores and streams its
+            messages, and other middlewares redact their content alone: "slim" holds no text, and
+            "full" the draft too.
         options: those of `MetaAlignerRunnable`.
 
     >>> from langchain.agents import create_agent
@@ -40,9 +44,18 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
     'It scatters blue light most.'
     """
 
-    def __init__(self, *, name: str = "MetaAlignerMiddleware", **options: Any) -> None:
+    def __init__(
+        self,
+        *,
+        name: str = "MetaAlignerMiddleware",
+        record: Literal["full", "slim"] = "slim",
+        **options: Any,
+    ) -> None:
         super().__init__()
+        if record not in ("full", "slim"):
+            raise SettingError(f"record is {record!r}. Give 'full' or 'slim'.")
         self._name = name
+        self._slim = record == "slim"
         self.aligner = MetaAlignerRunnable(**options)
 
     @property
@@ -58,9 +71,9 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
         """Correct what the model answers, unless it calls tools or fills a structure."""
         with runs_unseen():
             response = handler(request)
-        if _is_final(response):
-            return _with_answer(response, self.aligner.invoke(_dialogue(request, response)))
-        return response
+            if not _is_final(response):
+                return response
+            return self._aligned(response, self.aligner.invoke(_dialogue(request, response)))
 
     async def awrap_model_call(
         self,
@@ -70,9 +83,21 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
         """The async twin of `wrap_model_call`."""
         with runs_unseen():
             response = await handler(request)
-        if _is_final(response):
-            return _with_answer(response, await self.aligner.ainvoke(_dialogue(request, response)))
-        return response
+            if not _is_final(response):
+                return response
+            aligned = await self.aligner.ainvoke(_dialogue(request, response))
+            return self._aligned(response, aligned)
+
+    def _aligned(
+        self, response: ModelResponse[Any], aligned: list[BaseMessage]
+    ) -> ModelResponse[Any]:
+        answer = aligned[-1]
+        if self._slim:
+            about = answer.response_metadata
+            slim = Alignment(**about["metaaligner"]).slim_record()
+            about = {**about, "metaaligner": slim}
+            answer = answer.model_copy(update={"response_metadata": about})
+        return replace(response, result=[*response.result[:-1], answer])
 
 
 def _is_final(response: ModelResponse[Any]) -> bool:
@@ -90,17 +115,13 @@ def _dialogue(request: ModelRequest[Any], response: ModelResponse[Any]) -> list[
     Where a middleware has trimmed the request to the last results of tools, the question stands in
     the agent's state alone. A summary of older turns is no question, though a human turn by type.
     """
-    turns = [message for message in request.messages if not _is_summary(message)]
-    if not any(isinstance(message, HumanMessage) for message in turns):
-        stored = request.state.get("messages", [])
-        turns = [message for message in stored if not _is_summary(message)]
+    messages = request.messages
+    if not any(isinstance(m, HumanMessage) and not _is_summary(m) for m in messages):
+        messages = request.state.get("messages", messages)
+    turns = [SystemMessage(m.content) if _is_summary(m) else m for m in messages]
     return [*turns, response.result[-1]]
 
 
 def _is_summary(message: BaseMessage) -> bool:
     """Whether LangChain's ``SummarizationMiddleware`` has written a message."""
     return message.additional_kwargs.get("lc_source") == "summarization"
-
-
-def _with_answer(response: ModelResponse[Any], aligned: list[BaseMessage]) -> ModelResponse[Any]:
-    return replace(response, result=[*response.result[:-1], aligned[-1]])

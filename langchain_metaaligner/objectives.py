@@ -307,8 +307,10 @@ def requested_objectives(
     menu = {_same_name(one.name): one for one in KNOWN.values()} if allowed == "named" else {}
     extra = own if isinstance(allowed, str) else allowed
     menu |= {_same_name(one.name): one for one in extra}
-    if isinstance(value, Objective | str | Mapping) or not isinstance(value, Iterable):
-        return distinct_objectives(value)
+    if isinstance(value, Objective | str) or not isinstance(value, Iterable):
+        return parse_objectives(value)
+    if isinstance(value, Mapping):
+        value = parse_objectives(value)
     return distinct_objectives([_chosen(one, menu) for one in value])
 
 

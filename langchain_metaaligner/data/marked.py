@@ -111,9 +111,15 @@ class MarkedDraft:
         pieces += [Piece(rest, rest)] if rest else []
         for piece in pieces:
             _check_text(piece)
-        if not "".join(piece.found for piece in pieces).strip():
+        draft = MarkedDraft(question, tuple(pieces))
+        if not draft.text.strip():
             raise DataError("A draft is empty. Give a draft with some text.")
-        return MarkedDraft(question, tuple(pieces))
+        return draft
+
+    @property
+    def text(self) -> str:
+        """The draft as it was found."""
+        return "".join(piece.found for piece in self.pieces)
 
     @property
     def objectives(self) -> frozenset[str]:
@@ -125,27 +131,32 @@ class MarkedDraft:
         """The indices of the pieces that are flaws."""
         return tuple(i for i, piece in enumerate(self.pieces) if piece.objective)
 
-    def render(self, asked: Collection[str], present: Collection[int] | None = None) -> Rendered:
+    def with_only(self, present: Collection[int]) -> MarkedDraft:
+        """The draft with all flaws repaired but those of the given indices."""
+        pieces = tuple(
+            Piece(piece.repaired, piece.repaired) if piece.objective and i not in present else piece
+            for i, piece in enumerate(self.pieces)
+        )
+        return MarkedDraft(self.question, tuple(piece for piece in pieces if piece.found))
+
+    def render(self, asked: Collection[str]) -> Rendered:
         """Make the draft, and the edit for some objectives.
 
         White space that a flaw leaves at either end of the edit goes with it.
 
         Args:
             asked: the objectives that the edit is for.
-            present: indices of the flaws that the draft has; the others are repaired beforehand.
-                None: all of them.
         """
         draft = edit = ""
         going: list[Span] = []
         staying: list[Span] = []
         kept: list[Span] = []
         written: list[Span] = []
-        for i, piece in enumerate(self.pieces):
-            live = piece.objective is not None and (present is None or i in present)
-            shown = piece.found if live else piece.repaired
-            repairs = live and piece.objective in asked
+        for piece in self.pieces:
+            shown = piece.found
+            repairs = piece.objective in asked
             given = piece.repaired if repairs else shown
-            if live and piece.objective:
+            if piece.objective:
                 head, tail = _shared(piece.found, piece.repaired)
                 here = Span(len(draft) + head, len(draft) + len(shown) - tail, piece.objective)
                 there = Span(len(edit) + head, len(edit) + len(given) - tail, piece.objective)

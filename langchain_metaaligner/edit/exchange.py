@@ -145,9 +145,8 @@ def _read_messages(items: list[Any]) -> Exchange:
     if not items or not readable:
         raise ShapeError(f"Not a list of messages: {items!r:.200}. {_ALLOWED}")
     answer = _read_answer(items[-1])
-    return replace(
-        answer, shape=ListShape(answer.shape, items[:-1]), question=read_question(items[:-1])
-    )
+    before = read_question(items[:-1]) or None  # an answer alone has its question found
+    return replace(answer, shape=ListShape(answer.shape, items[:-1]), question=before)
 
 
 def _message(value: Any) -> BaseMessage:

@@ -79,7 +79,7 @@ class RewardGate:
         scores = {
             "draft": _plain(draft),
             "edits": [_plain(edit) for edit in edits],
-            "gain": None if math.isnan(gain) else gain,
+            "gain": gain if math.isfinite(gain) else None,
         }
         if gain >= self.min_gain and (gain > 0 or self.min_gain):
             return Verdict(best, None, scores)
@@ -126,5 +126,5 @@ def _last_if_nan(gain: float) -> float:
 
 
 def _plain(scores: Mapping[str, float]) -> dict[str, float | None]:
-    """Scores as JSON can hold them: it has no NaN."""
-    return {name: None if math.isnan(score) else score for name, score in scores.items()}
+    """Scores as JSON can hold them: it has neither NaN nor infinity."""
+    return {name: score if math.isfinite(score) else None for name, score in scores.items()}

@@ -208,7 +208,10 @@ class _Speaker(BaseChatModel):
         self, messages: list[BaseMessage], *args: Any, **kwargs: Any
     ) -> Iterator[ChatGenerationChunk]:
         said = AIMessageChunk(
-            content=self.message.content, id=self.message.id, name=self.message.name
+            content=self.message.content,
+            id=self.message.id,
+            name=self.message.name,
+            chunk_position="last",
         )
         yield ChatGenerationChunk(message=said)
 

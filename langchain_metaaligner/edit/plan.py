@@ -91,7 +91,7 @@ def plan(exchange: Exchange, template: EditTemplate, aspects: str, fits: Fits) -
     if not asked.strip():
         return Plan(guard, draft, "", "", None)
     context = [disarm(text) for text in exchange.context]
-    aspects = disarm(aspects)
+    aspects = guard.disarm_turn(aspects)
     for slot in _from_longest(template, asked, context):
         prompt = template.filled(aspects, slot, draft)
         if fits(prompt, draft):

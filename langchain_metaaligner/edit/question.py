@@ -95,6 +95,8 @@ def _by_silent_step(value: str | BaseMessage, run: Run | None) -> Prompt | None:
     It was a model if it took a prompt value, which nothing but models take. If it took a text or
     messages it was one where LangChain's cache is on and no other model was heard in the sequence.
     """
+    while run and run.parent and run.step is None and _is_same_text(run.parent.input, value):
+        run = run.parent  # around an aligner that is retried, or called by code
     sequence = run.parent if run else None
     if run is None or sequence is None or run.step is None or sequence.is_node:
         return None
@@ -172,6 +174,10 @@ def _agreed(calls: Sequence[Call]) -> Prompt | None:
     for call in last:
         call.answered = True
     return last[0].prompt
+
+
+def _is_same_text(value: Any, other: str | BaseMessage) -> bool:
+    return _is_text(value) and _text(value) == _text(other)
 
 
 def _is_text(value: Any) -> bool:

@@ -21,12 +21,11 @@ functions, and the end of the stream comes back here. Each step is one atomic op
 
 from __future__ import annotations
 
-import functools
 import re
 import threading
 import weakref
 from collections import OrderedDict, deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import chain
@@ -36,8 +35,10 @@ from uuid import UUID
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import BaseMessage, HumanMessage, convert_to_messages
 from langchain_core.outputs import LLMResult
-from langchain_core.prompt_values import PromptValue
+from langchain_core.prompt_values import ChatPromptValue, PromptValue
 from langchain_core.tracers.context import register_configure_hook
+
+from langchain_metaaligner.edit.in_order import in_order
 
 EDITING_TAG = "metaaligner:editing"
 """Marks the model runs of an aligner itself, whose prompts are no questions."""
@@ -138,54 +139,6 @@ class Run:
         self.steps: dict[int, tuple[Any, Any]] = {}
         self.last: tuple[int, Any] = (0, None)
         self.open: set[UUID] = set()
-
-
-class in_order:  # noqa: N801 - a decorator
-    """A method of a handler that is called at once, in the thread where the event happens.
-
-    LangChain's async manager runs the plain methods of a handler in other threads, and awaits the
-    async ones; its sync manager runs the async ones in an event loop of their own. A handler that
-    is ``run_inline`` is spared that, but makes the manager drop the start of text models for every
-    other handler of the process (langchain#39633). So these methods are plain functions that pass
-    for async ones: they do their work when they are called, and give something to be awaited that
-    is at its end already.
-    """
-
-    def __init__(self, method: Callable[..., None]) -> None:
-        self._method = method
-
-    def __get__(self, handler: Any, owner: type | None = None) -> Callable[..., Any]:
-        return self._method if handler is None else _Done.after(self._method.__get__(handler))
-
-
-async def _any_coroutine_function(*args: Any, **kwargs: Any) -> None:
-    """What `inspect.iscoroutinefunction` is shown."""
-
-
-class _Done(functools.partial[Any]):
-    """A partial of a coroutine function, and so one by `inspect`, that calls another function."""
-
-    function: Callable[..., None]
-
-    @classmethod
-    def after(cls, function: Callable[..., None]) -> _Done:
-        done = cls(_any_coroutine_function)
-        done.function = function
-        return done
-
-    def __call__(self, /, *args: Any, **kwargs: Any) -> _Nothing:
-        self.function(*args, **kwargs)
-        return _NOTHING
-
-
-class _Nothing:
-    """Something to be awaited that is at its end. A coroutine would have to be run."""
-
-    def __await__(self) -> Generator[Any, Any, None]:
-        yield from ()
-
-
-_NOTHING = _Nothing()
 
 
 class Recorder(BaseCallbackHandler):
@@ -361,17 +314,15 @@ def step_input(sequence: Run, step: int) -> Any:
 
 
 def as_prompt(value: Any) -> Prompt | None:
-    """What a model is asked by a value in the forms that models take; None for any other."""
-    if isinstance(value, PromptValue):
-        return tuple(value.to_messages())
+    """What a text model is asked by a value, if it is one that models take: its text."""
     if isinstance(value, str):
         return (HumanMessage(value),)
-    if isinstance(value, Sequence) and value:
+    if isinstance(value, list | tuple) and value:
         try:
-            return tuple(convert_to_messages(value))
-        except (ValueError, NotImplementedError, TypeError, KeyError, AttributeError):
+            value = ChatPromptValue(messages=convert_to_messages(value))
+        except (ValueError, NotImplementedError, TypeError, KeyError):
             return None  # a list of other things
-    return None
+    return (HumanMessage(value.to_string()),) if isinstance(value, PromptValue) else None
 
 
 def _readable(value: Any) -> Any:

@@ -10,8 +10,6 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
-from langchain_core.messages import BaseMessage
-
 from langchain_metaaligner.edit.ask import aask, ask, outcome
 from langchain_metaaligner.edit.editor import CompletionReport, model_config, reply_of
 from langchain_metaaligner.edit.loop import Caller, Elsewhere, Here, finished
@@ -101,10 +99,11 @@ class _LiveEdit:
 
     def chunks(self, token: Any) -> Iterator[Any]:
         """The chunks for one more piece of the model's output, or for its failure."""
-        if isinstance(token, Exception):
-            self._failure = token
+        reply = self._failure or reply_of(token)
+        if isinstance(reply, Exception):
+            self._failure = reply
             return
-        self._output += str(token.text) if isinstance(token, BaseMessage) else str(token)
+        self._output += reply.text
         prefix = self._options.template.output_prefix
         if len(self._output) > len(prefix) or not prefix.startswith(self._output):
             yield from self._rest()

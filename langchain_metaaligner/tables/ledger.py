@@ -14,7 +14,6 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -205,15 +204,23 @@ class Ledger:
             else:
                 outcomes[key] = line
         open_keys = list(missing)
-        finished = iter(make(list(missing.values())) if missing else ())
-        while batch := list(islice(finished, together)):
-            made = {open_keys[place]: outcome for place, outcome in batch}
-            self.add_all((key, it) for key, it in made.items() if not isinstance(it, Failure))
-            for key, outcome in made.items():
-                if isinstance(outcome, Failure):
-                    self.add_failure(key, outcome.reason)
-            outcomes.update(made)
+        made: dict[str, Outcome] = {}
+        try:
+            for place, outcome in make(list(missing.values())) if missing else ():
+                made[open_keys[place]] = outcome
+                if len(made) >= together:
+                    outcomes |= self._add_outcomes(made)
+                    made = {}
+        finally:  # what was made before an error, or Ctrl-C, is kept
+            outcomes |= self._add_outcomes(made)
         return [outcomes[key] for key in keys]
+
+    def _add_outcomes(self, made: dict[str, Outcome]) -> dict[str, Outcome]:
+        self.add_all((key, it) for key, it in made.items() if not isinstance(it, Failure))
+        for key, outcome in made.items():
+            if isinstance(outcome, Failure):
+                self.add_failure(key, outcome.reason)
+        return made
 
     def add_failure(self, key: str, reason: str) -> None:
         """Write down that a unit of work failed. It stays to be done.

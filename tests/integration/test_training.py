@@ -127,6 +127,18 @@ def test_lora_is_merged_and_its_adapter_kept(base, pairs, tmp_path):
     assert not torch.equal(before[name], after[name])
 
 
+def test_departing_tokens_weigh_more(base, pairs, tmp_path):
+    def run(name, weight):
+        values = changes(base, pairs, tmp_path / name, f"departure_weight={weight}")
+        train(load_recipe(MINIATURES / "lora.yaml", values))
+        return losses(tmp_path / name)
+
+    plain, near, heavy = run("plain", 1), run("near", 1.00001), run("heavy", 20)
+    # The weighted loss is the stock trainer's where all weigh the same, also over several passes.
+    assert near == pytest.approx(plain, abs=2e-3)
+    assert max(abs(a - b) for a, b in zip(heavy, plain, strict=True)) > 1e-2
+
+
 def test_a_killed_run_resumes_to_the_same_final_loss(base, pairs, tmp_path):
     recipe = str(MINIATURES / "resumed.yaml")
     straight = train(load_recipe(recipe, changes(base, pairs, tmp_path / "straight")))
