@@ -106,10 +106,10 @@ def file_name(text: str) -> str:
     Signs that a path or Windows gives a meaning become dashes; a digest keeps names apart then.
 
     >>> file_name("instruction_following"), file_name("../a:b")
-    ('instruction_following', '-a-b-5a9bd9')
+    ('instruction_following', 'a-b-7b2665')
     """
     name = re.sub(r"[^\w. -]+", "-", text).strip(". ")[:80].rstrip(". ")
     if name == text and name.partition(".")[0].upper() not in _RESERVED:
         return name
-    name = name.lstrip("-.")
+    name = name.lstrip("-.").replace(".", "-")
     return f"{name or 'name'}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"

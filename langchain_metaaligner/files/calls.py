@@ -78,57 +78,84 @@ def call_all(
         reraise=True,
     )
 
-    def patient(unit: Unit) -> Mapping[str, Any]:
-        return retrying.copy()(call, unit)
+    def patient(unit: Unit) -> Mapping[str, Any] | None:
+        if ended.is_set():
+            return None
+        try:
+            return retrying.copy()(call, unit)
+        except Exception as error:
+            if ends_all(error):
+                ended.set()  # here, so that no other thread asks in vain
+            raise
 
     calls: RunnableLambda[Any, Any] = RunnableLambda(patient, name="call")
-    failures = _Failures()
     config: RunnableConfig = {"max_concurrency": concurrency}
+    failures = _Failures()
     outcomes = calls.batch_as_completed(units, config, return_exceptions=True)
     try:
         for place, outcome in outcomes:
             if isinstance(outcome, Exception):
+                if failures.add(outcome):
+                    ended.set()  # what is under way is waited for: it is paid
                 yield place, Failure(reason(outcome))
-                failures.add(outcome)
-            else:
+            elif outcome is not None:
                 failures.clear()
                 yield place, outcome
     finally:
-        ended.set()  # before the generator waits for calls that pause between two tries
+        ended.set()
         outcomes.close()  # type: ignore[attr-defined]
+    if failures.end is not None:
+        raise failures.end
 
 
 class _Failures:
-    """Failures in a row; ends the run where they say that the rest would fail as well."""
+    """Failures in a row, and the error that they end the run with.
+
+    Attributes:
+        end: None as long as other calls may succeed.
+    """
 
     def __init__(self) -> None:
+        self.end: CallError | None = None
         self._kind = ""
         self._number = 0
 
     def clear(self) -> None:
         self._number = 0
 
-    def add(self, error: Exception) -> None:
-        status, told = status_of(error), reason(error)
-        if status in _FOR_GOOD or _chain_has(error, "insufficient_quota"):
-            raise CallError(
-                f"The model refuses all calls: {told} Mend the key, the model's name or the "
-                "account; what was answered is kept, and the same command goes on from there."
-            ) from error
-        if isinstance(error, MetaAlignerError | ImportError) and not can_help(error):
-            raise CallError(
-                f"No call can succeed: {told} Nothing more is asked; once that is mended, the same "
-                "command goes on."
-            ) from error
-        kind = re.sub(r"\d+|[0-9a-f]{8,}", "", told)
+    def add(self, error: Exception) -> bool:
+        """Whether nothing more is to be asked."""
+        text = reason(error)
+        kind = re.sub(r"\d+|[0-9a-f]{8,}", "", text)
         self._number = self._number + 1 if kind == self._kind else 1
         self._kind = kind
-        most = STOP_AFTER_REFUSALS if status in _REFUSED else STOP_AFTER
-        if self._number >= most:
-            raise CallError(
-                f"{self._number} calls in a row failed in the same way: {told} Nothing more is "
-                "asked; what was answered is kept, and the same command goes on from there."
-            ) from error
+        if self.end is not None:
+            return True
+        most = STOP_AFTER_REFUSALS if status_of(error) in _REFUSED else STOP_AFTER
+        if ends_all(error):
+            self.end = CallError(
+                f"No call can succeed: {text} Mend that (the key, the model's name, the account, "
+                "the installation), and run the same command again: it goes on from here."
+            )
+        elif self._number >= most:
+            self.end = CallError(
+                f"{self._number} calls in a row failed in the same way: {text} Nothing more is "
+                "asked. What was answered is kept, and the same command goes on from there."
+            )
+        if self.end is not None:
+            self.end.__cause__ = error
+        return self.end is not None
+
+
+def ends_all(error: BaseException) -> bool:
+    """Whether a call that failed so says that no other call can succeed either.
+
+    >>> ends_all(ImportError("no such package")), ends_all(TimeoutError())
+    (True, False)
+    """
+    if isinstance(error, MetaAlignerError | ImportError):
+        return not can_help(error)
+    return status_of(error) in _FOR_GOOD or _chain_has(error, "insufficient_quota")
 
 
 def can_help(error: BaseException) -> bool:

@@ -14,7 +14,6 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -126,8 +125,8 @@ class Ledger:
         Args:
             *content: JSON values that tell this unit from every other one.
         """
-        told = json.dumps([self._salt, *content], sort_keys=True)
-        return hashlib.sha256(told.encode()).hexdigest()[:32]
+        text = json.dumps([self._salt, *content], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     def find(self, key: str) -> dict[str, Any] | None:
         """The line of a finished unit of work; None where it is still to be done."""
@@ -205,15 +204,23 @@ class Ledger:
             else:
                 outcomes[key] = line
         open_keys = list(missing)
-        finished = iter(make(list(missing.values())) if missing else ())
-        while batch := list(islice(finished, together)):
-            made = {open_keys[place]: outcome for place, outcome in batch}
-            self.add_all((key, it) for key, it in made.items() if not isinstance(it, Failure))
-            for key, outcome in made.items():
-                if isinstance(outcome, Failure):
-                    self.add_failure(key, outcome.reason)
-            outcomes.update(made)
+        made: dict[str, Outcome] = {}
+        try:
+            for place, outcome in make(list(missing.values())) if missing else ():
+                made[open_keys[place]] = outcome
+                if len(made) >= together:
+                    outcomes |= self._add_outcomes(made)
+                    made = {}
+        finally:  # what was made before an error, or Ctrl-C, is kept
+            outcomes |= self._add_outcomes(made)
         return [outcomes[key] for key in keys]
+
+    def _add_outcomes(self, made: dict[str, Outcome]) -> dict[str, Outcome]:
+        self.add_all((key, it) for key, it in made.items() if not isinstance(it, Failure))
+        for key, outcome in made.items():
+            if isinstance(outcome, Failure):
+                self.add_failure(key, outcome.reason)
+        return made
 
     def add_failure(self, key: str, reason: str) -> None:
         """Write down that a unit of work failed. It stays to be done.
@@ -237,8 +244,8 @@ class Ledger:
         self._lock.release()
 
     def _line(self, key: str, record: Mapping[str, Any]) -> tuple[str, bytes]:
-        told = {"key": key, "settings": self.settings, **record}
-        return key, json.dumps(told).encode() + b"\n"  # ASCII: also lone surrogates survive
+        line = json.dumps({"key": key, "settings": self.settings, **record})
+        return key, line.encode() + b"\n"  # ASCII: also lone surrogates survive
 
     def _append(self, lines: list[tuple[str, bytes]]) -> list[tuple[str, int]]:
         places, at = [], self._end
@@ -269,8 +276,8 @@ class Ledger:
 
     def _index_line(self, number: int, at: int, line: bytes) -> None:
         try:
-            told = json.loads(line)
-            key, settings = told["key"], told["settings"]
+            record = json.loads(line)
+            key, settings = record["key"], record["settings"]
         except (ValueError, TypeError, KeyError) as error:
             raise LedgerError(
                 f"Line {number} of {self.path} is no line of a ledger: {line[:80]!r}. Remove that "
@@ -281,7 +288,7 @@ class Ledger:
                 f"{self.path} was written under other settings ({_difference(settings, self)}). "
                 "Use the same ones to go on, or write to another file."
             )
-        if FAILED not in told:
+        if FAILED not in record:
             self._index.execute("INSERT OR REPLACE INTO work VALUES (?, ?)", (key, at))
 
     def _refused(self, error: OSError) -> LedgerError:

@@ -80,7 +80,9 @@ def _seconds(seconds: Mapping[str, float] | None) -> str:
     if not seconds:
         return ""
     names = {"cuda": "GPU", "cpu": "CPU"}
-    return ", ".join(f"{_time(value)} {names.get(name, name)}" for name, value in seconds.items())
+    return ", ".join(
+        f"{_time(value)} {names.get(name, name)}" for name, value in sorted(seconds.items())
+    )
 
 
 def _time(seconds: float) -> str:
