@@ -44,13 +44,17 @@ class Place:
         known = self._at is not None and self._at < len(self._draft)
         return self._draft[self._at] if known and self._at is not None else None
 
-    def follow(self, token: int) -> None:
-        """Take note of a token that was made.
+    def follow(self, *tokens: int) -> None:
+        """Take note of tokens that were made.
 
         After a departure the place is known again when the rest of the draft has the token once, or
         has it behind the one made before: where the model came back is never guessed, or the dial
         would pull it into what it took out.
         """
+        for token in tokens:
+            self._follow(token)
+
+    def _follow(self, token: int) -> None:
         if self._at is not None and self.next == token:
             self._at += 1
         else:
@@ -121,8 +125,8 @@ class DialProcessor(LogitsProcessor):
         """Raise the score of one token a row above all others."""
         new = input_ids[:, self._seen :].tolist()
         for place, row in zip(self._places, new, strict=True):
-            for token in row if place else ():
-                place.follow(token)
+            if place is not None:
+                place.follow(*row)
         self._seen = input_ids.shape[1]
         favoured = [place.next if place else None for place in self._places]
         taken = dialled(scores, favoured, self._caution)

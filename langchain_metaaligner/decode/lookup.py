@@ -177,8 +177,8 @@ class _Row:
         foreseen = right + (right == verified and right < len(guess) and guess[right] == tokens[-1])
         self.track.verified(guess[: right + 1], foreseen)
         self.track.pointer.follow(tokens)
-        for token in tokens if self.place else ():
-            self.place.follow(token)
+        if self.place is not None:
+            self.place.follow(*tokens)
         self.answer.extend(tokens[: self.answer.room])
         self.length += len(tokens)
         self.unread = tokens[-1:]
@@ -197,6 +197,5 @@ def place_of(answer: Answer) -> Place | None:
     if not draft:
         return None
     place = Place([*draft, answer.checkpoint.tokenizer.eos_token_id])
-    for token in answer.ids:
-        place.follow(token)
+    place.follow(*answer.ids)
     return place
