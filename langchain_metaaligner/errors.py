@@ -33,7 +33,13 @@ if TYPE_CHECKING:
 
 
 class MetaAlignerError(Exception):
-    """Base of every error of this package."""
+    """Base of every error of this package.
+
+    Attributes:
+        retryable: whether the same call can succeed another time, with nothing changed.
+    """
+
+    retryable: bool = False
 
 
 class ObjectiveError(MetaAlignerError, ValueError):
@@ -61,7 +67,16 @@ class LedgerError(MetaAlignerError, OSError):
 
 
 class CheckpointError(MetaAlignerError, OSError):
-    """A model that cannot be found, read, or used as an aligner."""
+    """A model that cannot be found, read, or used as an aligner.
+
+    Args:
+        message: what is wrong, and what to do.
+        retryable: whether another try can help, such as after an outage of the Hub.
+    """
+
+    def __init__(self, message: str = "", *, retryable: bool = False) -> None:
+        super().__init__(message)
+        self.retryable = retryable
 
 
 class MissingExtraError(MetaAlignerError, ImportError):

@@ -87,7 +87,7 @@ def _scorer(
     revision: str | None,
     trust_remote_code: bool,
 ) -> tuple[Scores, str]:
-    from langchain_metaaligner.rewards.classifier import DPARewardModel, ObjectiveScorer
+    from langchain_metaaligner.rewards import DPARewardModel, ObjectiveScorer
     from langchain_metaaligner.rewards.load import reward_model
 
     if (dpa is None) == (not rewards):
