@@ -27,7 +27,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
@@ -100,10 +99,15 @@ def packed(
     return [made[start:end] for start, end in pairwise(ends)]
 
 
-@lru_cache
-def _cache_argument(kind: type) -> str:
+def _cache_argument(kind: Any) -> str:
     """What a model calls its cache: ``past_key_values`` is ``cache`` from transformers 5.24 on."""
-    return "cache" if "cache" in inspect.signature(kind.forward).parameters else "past_key_values"
+    if kind not in _CACHE_ARGUMENTS:
+        parameters = inspect.signature(kind.forward).parameters
+        _CACHE_ARGUMENTS[kind] = "cache" if "cache" in parameters else "past_key_values"
+    return _CACHE_ARGUMENTS[kind]
+
+
+_CACHE_ARGUMENTS: dict[Any, str] = {}  # by class of model: reading a signature takes 50 µs a pass
 
 
 @dataclass(frozen=True)
