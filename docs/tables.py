@@ -12,6 +12,7 @@ from pathlib import Path
 os.environ.update(COLUMNS="80", TERMINAL_WIDTH="80", NO_COLOR="1", TYPER_USE_RICH="0")
 
 import paper_tables
+import yaml
 from typer.testing import CliRunner
 
 from langchain_metaaligner.cli import app
@@ -84,6 +85,10 @@ def quality() -> str:
     return (DOCS / "quality" / "table.md").read_text(encoding="utf-8").strip()
 
 
+def natural() -> str:
+    return (DOCS / "natural" / "table.md").read_text(encoding="utf-8").strip()
+
+
 def speed() -> str:
     return (DOCS / "speed" / "table.md").read_text(encoding="utf-8").strip()
 
@@ -99,6 +104,17 @@ def miniature_ultrafeedback() -> str:
 def _miniature(name: str) -> str:
     path = DOCS / "comparison" / f"{name.lower()}.md"
     return f"**{name}, a miniature**\n\n{path.read_text(encoding='utf-8').strip()}"
+
+
+def floors() -> str:
+    rows = []
+    for floor in yaml.safe_load((DOCS / "floors.yaml").read_text(encoding="utf-8")):
+        extras = sorted(set(floor.get("packages", {}).values()))
+        below = ", ".join(f"`{room}`" for room in floor["imports"]) or "nothing"
+        rows.append(
+            (f"`{floor['room']}`", floor["holds"], below, ", ".join(f"`{e}`" for e in extras))
+        )
+    return table(("Room", "What is in it", "May import", "Extras"), rows)
 
 
 def paper() -> str:
@@ -118,10 +134,11 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 SECTIONS: dict[str, Sequence[Callable[[], str]]] = {
+    "architecture.md": (floors,),
     "objectives.md": (objectives, templates),
     "models.md": (checkpoints,),
     "commands.md": (commands, evaluate_commands),
-    "mini.md": (quality,),
+    "bundled.md": (natural, quality),
     "speed.md": (speed,),
     "data.md": (data_commands,),
     "comparison.md": (miniature_hh_rlhf, miniature_ultrafeedback),

@@ -8,6 +8,7 @@
     ├── RecipeError             (ValueError)   a training recipe that cannot be carried out
     ├── LedgerError             (OSError)      the ledger of a long run cannot be read or written
     ├── CheckpointError         (OSError)      a model that cannot be found, read or used
+    ├── CallError               (RuntimeError) a served model whose calls fail, now or for good
     ├── MissingExtraError       (ImportError)  an optional dependency that is not installed
     ├── ShapeError              (ValueError)   a value from the chain that cannot be read
     │   └── MissingQuestionError               an answer whose question cannot be known
@@ -15,6 +16,9 @@
 
 All but the last are mistakes of the caller and are always raised. `EditRejectedError` is raised
 only on request: by default the draft stands, and its `Alignment` says why.
+
+Each says whether the same call can succeed another time (``retryable``), and what to do next
+(``hint``). All of them can be pickled, and so come out of other processes as they were raised.
 """
 
 from __future__ import annotations
@@ -22,7 +26,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
@@ -37,33 +41,47 @@ class MetaAlignerError(Exception):
 
     Attributes:
         retryable: whether the same call can succeed another time, with nothing changed.
+        hint: what to do next.
     """
 
     retryable: bool = False
+    hint: str = "Read the message: it says what was given and what is allowed."
 
 
 class ObjectiveError(MetaAlignerError, ValueError):
     """An objective that is unknown, empty or malformed."""
 
+    hint = 'Name a known objective (`metaaligner objectives`), or write "Name: description".'
+
 
 class TemplateError(MetaAlignerError, ValueError):
     """An edit template that does not exist."""
+
+    hint = 'Use "HH-RLHF", "UltraFeedback" or "IMHI", or leave template="auto".'
 
 
 class SettingError(MetaAlignerError, ValueError):
     """An option whose value cannot work."""
 
+    hint = "Change the option that the message names."
+
 
 class DataError(MetaAlignerError, ValueError):
     """A file of training data that cannot be read, or holds what was to be refused."""
+
+    hint = "Mend the file where the message points, or choose another."
 
 
 class RecipeError(MetaAlignerError, ValueError):
     """A training recipe that cannot be read, or asks for what cannot be done."""
 
+    hint = "Change the recipe where the message points."
+
 
 class LedgerError(MetaAlignerError, OSError):
     """A ledger that another run holds, that has other settings, or that cannot be written."""
+
+    hint = "Wait for the other run, choose another output, or delete the ledger to start anew."
 
 
 class CheckpointError(MetaAlignerError, OSError):
@@ -74,27 +92,47 @@ class CheckpointError(MetaAlignerError, OSError):
         retryable: whether another try can help, such as after an outage of the Hub.
     """
 
+    hint = "Check the name, the folder's files, and the connection to the Hub."
+
     def __init__(self, message: str = "", *, retryable: bool = False) -> None:
         super().__init__(message)
         self.retryable = retryable
 
 
+class CallError(MetaAlignerError, RuntimeError):
+    """A model behind a server whose calls fail: for good, or too often in a row to go on."""
+
+
 class MissingExtraError(MetaAlignerError, ImportError):
     """An optional dependency that is not installed; the message names the ``pip install``."""
+
+    hint = "Install the extra that the message names."
 
     def __init__(self, feature: str, extra: str) -> None:
         super().__init__(
             f"{feature} needs packages that are not installed. "
             f"Install them with: pip install 'langchain-metaaligner[{extra}]'"
         )
+        self._given = (feature, extra)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """How it is pickled: by what it was made of."""
+        return type(self), self._given
 
 
 class ShapeError(MetaAlignerError, ValueError):
     """A value from the chain in which no answer can be read."""
 
+    hint = "Put a step before the aligner that gives one of the shapes in the message."
+
 
 class MissingQuestionError(ShapeError):
-    """An answer whose question cannot be known. It is never guessed."""
+    """An answer whose question cannot be known, under ``on_missing_question="raise"``.
+
+    It is never guessed.
+    """
+
+    hint = 'Pass the question with the answer: {"question": ..., "answer": ...}.'
 
 
 class EditRejectedError(MetaAlignerError, RuntimeError):
@@ -102,7 +140,10 @@ class EditRejectedError(MetaAlignerError, RuntimeError):
 
     Attributes:
         alignment: the record of the failed edit; ``alignment.original`` is the draft.
+        retryable: True where something failed on the way; a refused edit comes again.
     """
+
+    hint = "Show .alignment.original, another answer, or none; .alignment.reason says what failed."
 
     def __init__(self, alignment: Alignment) -> None:
         super().__init__(
@@ -110,6 +151,11 @@ class EditRejectedError(MetaAlignerError, RuntimeError):
             "The draft is in .alignment.original."
         )
         self.alignment = alignment
+        self.retryable = alignment.reason == "error"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """How it is pickled: by its record."""
+        return type(self), (self.alignment,)
 
 
 def nearest(given: str, known: Iterable[str]) -> str:

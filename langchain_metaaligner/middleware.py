@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
-from langchain_metaaligner.errors import MissingExtraError
+from langchain_metaaligner.edit.record import Alignment
+from langchain_metaaligner.edit.unseen import runs_unseen
+from langchain_metaaligner.errors import MissingExtraError, SettingError
 from langchain_metaaligner.runnable import MetaAlignerRunnable
 
 try:
@@ -17,19 +18,22 @@ try:
 except ImportError as missing:
     raise MissingExtraError("MetaAlignerMiddleware", "agents") from missing
 
-NOSTREAM = "nostream"
-"""LangGraph's tag for a model whose tokens are not shown in ``stream_mode="messages"``."""
-
 
 class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
     """Corrects an agent's final answer before anyone sees it.
 
-    Turns that call tools and structured responses pass as they are. The agent's model is tagged
+    Turns that call tools and structured responses pass as they are. The model's runs are tagged
     ``nostream``, so that no draft shows in ``stream_mode="messages"``; the corrected message does.
 
     Args:
         name: the middleware's name in the agent, which must be unique there.
+        record: what of the record goes into the message. The agent stores and streams its
+            messages, and other middlewares redact their content alone: "slim" holds no text, and
+            "full" the draft too.
         options: those of `MetaAlignerRunnable`.
+
+    Raises:
+        SettingError: if an option cannot be used; see `MetaAlignerRunnable` for other errors.
 
     >>> from langchain.agents import create_agent
     >>> from langchain_core.language_models import FakeListChatModel
@@ -43,9 +47,23 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
     'It scatters blue light most.'
     """
 
-    def __init__(self, *, name: str = "MetaAlignerMiddleware", **options: Any) -> None:
+    def __init__(
+        self,
+        *,
+        name: str = "MetaAlignerMiddleware",
+        record: Literal["full", "slim"] = "slim",
+        **options: Any,
+    ) -> None:
         super().__init__()
+        if record not in ("full", "slim"):
+            raise SettingError(f"record is {record!r}. Give 'full' or 'slim'.")
+        if options.get("streaming", "checked") != "checked":
+            raise SettingError(
+                f"streaming={options['streaming']!r} has no effect in an agent, whose final turn "
+                "is shown whole once it is checked. Leave it out."
+            )
         self._name = name
+        self._slim = record == "slim"
         self.aligner = MetaAlignerRunnable(**options)
 
     @property
@@ -59,10 +77,11 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
         handler: Callable[[ModelRequest[Any]], ModelResponse[Any]],
     ) -> ModelResponse[Any]:
         """Correct what the model answers, unless it calls tools or fills a structure."""
-        response = handler(_unseen(request))
-        if _is_final(response):
-            return _with_answer(response, self.aligner.invoke(_dialogue(request, response)))
-        return response
+        with runs_unseen():
+            response = handler(request)
+            if not _is_final(response):
+                return response
+            return self._aligned(response, self.aligner.invoke(_dialogue(request, response)))
 
     async def awrap_model_call(
         self,
@@ -70,20 +89,23 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
         handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]],
     ) -> ModelResponse[Any]:
         """The async twin of `wrap_model_call`."""
-        response = await handler(_unseen(request))
-        if _is_final(response):
-            return _with_answer(response, await self.aligner.ainvoke(_dialogue(request, response)))
-        return response
+        with runs_unseen():
+            response = await handler(request)
+            if not _is_final(response):
+                return response
+            aligned = await self.aligner.ainvoke(_dialogue(request, response))
+            return self._aligned(response, aligned)
 
-
-def _unseen(request: ModelRequest[Any]) -> ModelRequest[Any]:
-    model: Any = request.model
-    if isinstance(model, BaseChatModel):
-        # copied rather than bound: the agent still calls bind_tools on it
-        model = model.model_copy(update={"tags": [*(model.tags or ()), NOSTREAM]})
-    else:
-        model = model.with_config(tags=[NOSTREAM])
-    return request.override(model=model)
+    def _aligned(
+        self, response: ModelResponse[Any], aligned: list[BaseMessage]
+    ) -> ModelResponse[Any]:
+        answer = aligned[-1]
+        if self._slim:
+            about = answer.response_metadata
+            slim = Alignment(**about["metaaligner"]).slim_record()
+            about = {**about, "metaaligner": slim}
+            answer = answer.model_copy(update={"response_metadata": about})
+        return replace(response, result=[*response.result[:-1], answer])
 
 
 def _is_final(response: ModelResponse[Any]) -> bool:
@@ -96,8 +118,18 @@ def _is_final(response: ModelResponse[Any]) -> bool:
 
 
 def _dialogue(request: ModelRequest[Any], response: ModelResponse[Any]) -> list[BaseMessage]:
-    return [*request.messages, response.result[-1]]
+    """The turns that led to the answer, and the answer.
+
+    Where a middleware has trimmed the request to the last results of tools, the question stands in
+    the agent's state alone. A summary of older turns is no question, though a human turn by type.
+    """
+    messages = request.messages
+    if not any(isinstance(m, HumanMessage) and not _is_summary(m) for m in messages):
+        messages = request.state.get("messages", messages)
+    turns = [SystemMessage(m.content) if _is_summary(m) else m for m in messages]
+    return [*turns, response.result[-1]]
 
 
-def _with_answer(response: ModelResponse[Any], aligned: list[BaseMessage]) -> ModelResponse[Any]:
-    return replace(response, result=[*response.result[:-1], aligned[-1]])
+def _is_summary(message: BaseMessage) -> bool:
+    """Whether LangChain's ``SummarizationMiddleware`` has written a message."""
+    return message.additional_kwargs.get("lc_source") == "summarization"

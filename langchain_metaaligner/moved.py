@@ -20,6 +20,7 @@ MOVED = MappingProxyType(
         "checks": "edit.checks",
         "data.building": "data.build",
         "data.lines": "tables.jsonl",
+        "data.mentallama": "files.mentallama",
         "data.problems": "tables.problems",
         "data.research": "data.compat",
         "data.rewards": "data.score",
@@ -44,7 +45,7 @@ MOVED = MappingProxyType(
         "evaluation.sections": "evaluation.report.sections",
         "evaluation.text_metrics": "evaluation.imhi.text",
         "exchange": "edit.exchange",
-        "files.reading": "tables.source",
+        "files.reading": "files.drafts",
         "files.run": "files.align",
         "files.writing": "tables.write",
         "gate": "edit.gate",
@@ -71,7 +72,8 @@ MOVED = MappingProxyType(
         "streaming": "edit.stream",
         "training.comparisons": "training.preference_pairs",
         "training.loading": "training.recipe_file",
-        "training.runs": "training.run_folder",
+        "training.methods": "training.run",
+        "training.runs": "training.run",
         "upstream": "edit.question",
     }
 )

@@ -220,16 +220,22 @@ def parse_objective(value: Any) -> Objective:
 def parse_objectives(value: Any) -> tuple[Objective, ...]:
     """A caller's list of objectives, in the order given, repetitions kept.
 
+    A dict, as the model cards have it, goes from keys to texts: ``{"fair": "Fairness: be fair"}``.
+
     Raises:
         ObjectiveError: if the list is empty, is not a list, or holds an unknown objective.
 
     >>> [objective.name for objective in parse_objectives(["harmless", "len"])]
     ['harmless', 'length']
+    >>> parse_objectives({"harmless": "Harmlessness: my own text"})[0].text
+    'Harmlessness: my own text'
     """
     if isinstance(value, Objective | str) or not isinstance(value, Iterable):
         raise ObjectiveError(
             f'objectives is {value!r}. Give a list, for example objectives=["harmless", "helpful"].'
         )
+    if isinstance(value, Mapping):
+        value = [_keyed(*item) for item in value.items()]
     objectives = tuple(parse_objective(one) for one in value)
     if not objectives:
         raise ObjectiveError(
@@ -237,3 +243,90 @@ def parse_objectives(value: Any) -> tuple[Objective, ...]:
             f"Name at least one of: {', '.join(KNOWN)}."
         )
     return objectives
+
+
+def _keyed(key: Any, text: Any) -> Any:
+    """One entry of a dict of objectives: its text counts, its key where the text has no name."""
+    if not isinstance(key, str) or not isinstance(text, str):
+        return text if isinstance(text, Objective) else key
+    name, colon, description = text.partition(":")
+    own = Objective(name, description) if colon and description.strip() else Objective(key, text)
+    known = known_objective(key)
+    trained = known is not None and own.description in (known.description, _other(known))
+    return known if trained and known_objective(own.name) == known else own
+
+
+def _other(known: Objective) -> str:
+    """The text of a known objective with ``The`` for ``the``, or the other way round."""
+    first = known.description[0]
+    return (first.lower() if first.isupper() else first.upper()) + known.description[1:]
+
+
+def distinct_objectives(value: Any) -> tuple[Objective, ...]:
+    """A caller's list of objectives, of which none stands twice.
+
+    Raises:
+        ObjectiveError: as `parse_objectives`; if an objective is named twice.
+    """
+    objectives = parse_objectives(value)
+    seen: set[str] = set()
+    for objective in objectives:
+        name = _same_name(objective.name)
+        if name in seen:
+            raise ObjectiveError(
+                f"The objective {objective.name!r} is given twice. Name each objective once."
+            )
+        seen.add(name)
+    return objectives
+
+
+def requested_objectives(
+    value: Any, own: Iterable[Objective], allowed: str | Iterable[Objective]
+) -> tuple[Objective, ...]:
+    """The objectives that a request asks for, as far as an aligner lets requests choose.
+
+    Args:
+        value: what the request gives.
+        own: the aligner's own objectives, which a request may always name.
+        allowed: "named" (known names, and those of the aligner's own), "any" (texts too), "none",
+            or those that may be named.
+
+    Raises:
+        ObjectiveError: as `distinct_objectives`; if the request may not ask for that.
+
+    >>> requested_objectives(["fair"], [], "named")[0].name
+    'fair'
+    """
+    if allowed == "any":
+        return distinct_objectives(value)
+    if allowed == "none":
+        raise ObjectiveError(
+            f"A request asks for the objectives {value!r:.200}, and this aligner takes none from "
+            'requests. To allow it, use request_objectives="named".'
+        )
+    menu = {_same_name(one.name): one for one in KNOWN.values()} if allowed == "named" else {}
+    extra = own if isinstance(allowed, str) else allowed
+    menu |= {_same_name(one.name): one for one in extra}
+    if isinstance(value, Objective | str) or not isinstance(value, Iterable):
+        return parse_objectives(value)
+    if isinstance(value, Mapping):
+        value = parse_objectives(value)
+    return distinct_objectives([_chosen(one, menu) for one in value])
+
+
+def _chosen(value: Any, menu: Mapping[str, Objective]) -> Objective:
+    objective = menu.get(_same_name(value)) if isinstance(value, str) else value
+    if isinstance(objective, Objective) and objective in menu.values():
+        return objective
+    names = [one.name for one in menu.values()]
+    raise ObjectiveError(
+        f"A request asks for the objective {value!r:.200}, which this aligner does not offer."
+        f"{nearest(str(value), names)} A request may name: {', '.join(names)}. "
+        'To allow texts of its own, use request_objectives="any".'
+    )
+
+
+def _same_name(name: str) -> str:
+    """What two names of one objective have in common."""
+    known = known_objective(name)
+    return known.name if known else re.sub(r"[\s\-]+", "_", name.strip().casefold())

@@ -2,29 +2,45 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from langchain_core.callbacks import AsyncCallbackManagerForChainRun, CallbackManagerForChainRun
-from langchain_core.runnables import RunnableConfig
-from langchain_core.runnables.config import run_in_executor
+from langchain_core.messages import AIMessage
+from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.runnables.config import get_config_list, run_in_executor
 from langchain_core.runnables.utils import ConfigurableFieldSpec
 
 from langchain_metaaligner.edit import question as upstream
-from langchain_metaaligner.edit.ask import Job, aask, ask, job_for
-from langchain_metaaligner.edit.exchange import read
-from langchain_metaaligner.edit.plan import EXPLICIT_FORMS
-from langchain_metaaligner.edit.stream import astream_edit, stream_edit
-from langchain_metaaligner.errors import MetaAlignerError, MissingQuestionError
-from langchain_metaaligner.pairs import PairAligner
+from langchain_metaaligner.edit.ask import aask, ask, outcome, prepare
+from langchain_metaaligner.edit.exchange import Question, read, read_question
+from langchain_metaaligner.edit.node import (
+    AlignerNode,
+    is_state_of_node,
+    objectives_of_request,
+    streamed_whole,
+)
+from langchain_metaaligner.edit.options import AlignerSettings, EditOptions
+from langchain_metaaligner.edit.plan import Edit
+from langchain_metaaligner.edit.record import Alignment
+from langchain_metaaligner.edit.stream import added_up, astream_edit, stream_edit
+from langchain_metaaligner.errors import MetaAlignerError, SettingError
+from langchain_metaaligner.objectives import (
+    Objective,
+    distinct_objectives,
+    requested_objectives,
+)
 
 T = TypeVar("T")
+Pairs = Sequence[tuple[Question, str | AIMessage]]
+Objectives = Sequence[str | Objective] | None
+Config = RunnableConfig | None
+Configs = RunnableConfig | list[RunnableConfig] | None
 RunManager = CallbackManagerForChainRun | AsyncCallbackManagerForChainRun
 
 
-class MetaAlignerRunnable(PairAligner):
+class MetaAlignerRunnable(AlignerSettings):
     """Corrects the answer that a chain's model gave, on the objectives that you name.
 
     It takes what a model, parser, agent or RAG chain gives, and gives back the same shape with the
@@ -71,20 +87,9 @@ class MetaAlignerRunnable(PairAligner):
         SettingError: if any other option cannot be used.
     """
 
-    def model_post_init(self, context: Any, /) -> None:
-        """Have prompts captured from now on, for ``llm | aligner``."""
-        super().model_post_init(context)
-        upstream.watch(self)
-
-    def __setstate__(self, state: dict[Any, Any]) -> None:
-        super().__setstate__(state)
-        upstream.watch(self)
-
-    def __copy__(self) -> MetaAlignerRunnable:
-        return _watched(super().__copy__())
-
-    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> MetaAlignerRunnable:
-        return _watched(super().__deepcopy__(memo))
+    def _renew(self) -> None:
+        super()._renew()
+        upstream.watch(self)  # prompts are captured from now on, for ``llm | aligner``
 
     @classmethod
     def is_lc_serializable(cls) -> bool:
@@ -109,154 +114,298 @@ class MetaAlignerRunnable(PairAligner):
             )
         ]
 
-    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+    def invoke(
+        self, input: Any, config: Config = None, *, objectives: Objectives = None, **kwargs: Any
+    ) -> Any:
         """The value with its answer corrected, in the shape in which it came.
+
+        Args:
+            input: the value.
+            config: as for any runnable.
+            objectives: those of this call, instead of the aligner's own; also by ``.bind``.
+            **kwargs: there are no others.
 
         Raises:
             ShapeError: if no answer can be read from the value.
-            MissingQuestionError: if the question of the answer cannot be known.
+            MissingQuestionError: if its question cannot be known, under
+                ``on_missing_question="raise"``.
             EditRejectedError: if the edit fails, under ``on_failure="raise"``.
         """
+        _refuse(kwargs)
 
         def edit(value: Any, run_manager: RunManager, config: RunnableConfig) -> Any:
-            job = self._job(value, run_manager, config)
-            ask([job], self)
-            return self._written(job)
+            answer = self._prepared(value, run_manager, config, objectives)
+            ask([answer], self.options)
+            return self._written(answer)
 
+        if is_state_of_node(input, config):
+            return self.as_node().invoke(input, config, objectives=objectives)
         return self._call_with_config(edit, input, config)
 
-    async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+    async def ainvoke(
+        self, input: Any, config: Config = None, *, objectives: Objectives = None, **kwargs: Any
+    ) -> Any:
         """The async twin of `invoke`."""
+        _refuse(kwargs)
 
         async def edit(value: Any, run_manager: RunManager, config: RunnableConfig) -> Any:
-            job = await run_in_executor(None, self._job, value, run_manager, config)
-            await aask([job], self)
-            return self._written(job)
+            answer = await run_in_executor(
+                None, self._prepared, value, run_manager, config, objectives
+            )
+            await aask([answer], self.options)
+            return self._written(answer)
 
+        if is_state_of_node(input, config):
+            return await self.as_node().ainvoke(input, config, objectives=objectives)
         return await self._acall_with_config(edit, input, config)
 
     def batch(
         self,
         inputs: list[Any],
-        config: RunnableConfig | list[RunnableConfig] | None = None,
+        config: Configs = None,
         *,
         return_exceptions: bool = False,
+        objectives: Objectives = None,
         **kwargs: Any,
     ) -> list[Any]:
         """Many values in one call of the model, whatever ``max_concurrency`` says.
 
         With an `AlignerLLM` the batch is one generation. Another LangChain model gets all prompts
-        through its own ``batch`` and follows ``max_concurrency`` there.
+        in calls of as many as ``max_concurrency`` says.
         """
+        _refuse(kwargs)
 
         def edit(
             values: list[Any],
             run_manager: list[CallbackManagerForChainRun],
             config: list[RunnableConfig],
         ) -> list[Any]:
-            jobs = self._jobs(values, run_manager, config)
-            ask(jobs, self)
-            return [_or_error(self._written, job) for job in jobs]
+            answers = self._all_prepared(values, run_manager, config, objectives)
+            ask(answers, self.options)
+            return [_or_error(self._written, answer) for answer in answers]
 
         return self._batch_with_config(edit, inputs, config, return_exceptions=return_exceptions)
 
     async def abatch(
         self,
         inputs: list[Any],
-        config: RunnableConfig | list[RunnableConfig] | None = None,
+        config: Configs = None,
         *,
         return_exceptions: bool = False,
+        objectives: Objectives = None,
         **kwargs: Any,
     ) -> list[Any]:
         """The async twin of `batch`."""
+        _refuse(kwargs)
 
         async def edit(
             values: list[Any],
             run_manager: list[AsyncCallbackManagerForChainRun],
             config: list[RunnableConfig],
         ) -> list[Any]:
-            jobs = await run_in_executor(None, self._jobs, values, run_manager, config)
-            await aask(jobs, self)
-            return [_or_error(self._written, job) for job in jobs]
+            answers = await run_in_executor(
+                None, self._all_prepared, values, run_manager, config, objectives
+            )
+            await aask(answers, self.options)
+            return [_or_error(self._written, answer) for answer in answers]
 
         return await self._abatch_with_config(
             edit, inputs, config, return_exceptions=return_exceptions
         )
 
     def stream(
-        self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
+        self, input: Any, config: Config = None, *, objectives: Objectives = None, **kwargs: Any
     ) -> Iterator[Any]:
         """Pieces of the corrected value; they add up to what ``invoke`` gives."""
-        yield from self.transform(iter([input]), config, **kwargs)
+        if is_state_of_node(input, config):
+            yield self.as_node().invoke(input, config, objectives=objectives)
+        else:
+            yield from self.transform(iter([input]), config, objectives=objectives, **kwargs)
 
     def transform(
-        self, input: Iterator[Any], config: RunnableConfig | None = None, **kwargs: Any
+        self,
+        input: Iterator[Any],
+        config: Config = None,
+        *,
+        objectives: Objectives = None,
+        **kwargs: Any,
     ) -> Iterator[Any]:
         """The same, for a value that itself comes in pieces."""
+        _refuse(kwargs)
 
         def edit(
             chunks: Iterator[Any], run_manager: RunManager, config: RunnableConfig
         ) -> Iterator[Any]:
-            for value in _added_up(list(chunks)):
-                yield from stream_edit(self._job(value, run_manager, config), self)
+            for value in _values(list(chunks), run_manager):
+                answer = self._prepared(value, run_manager, config, objectives)
+                yield from stream_edit(answer, self.options)
 
-        yield from self._transform_stream_with_config(input, edit, config, **kwargs)
+        yield from self._transform_stream_with_config(input, edit, config)
 
     async def astream(
-        self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
+        self, input: Any, config: Config = None, *, objectives: Objectives = None, **kwargs: Any
     ) -> AsyncIterator[Any]:
         """The async twin of `stream`."""
 
         async def one() -> AsyncIterator[Any]:
             yield input
 
-        async for chunk in self.atransform(one(), config, **kwargs):
+        if is_state_of_node(input, config):
+            yield await self.as_node().ainvoke(input, config, objectives=objectives)
+            return
+        async for chunk in self.atransform(one(), config, objectives=objectives, **kwargs):
             yield chunk
 
     async def atransform(
-        self, input: AsyncIterator[Any], config: RunnableConfig | None = None, **kwargs: Any
+        self,
+        input: AsyncIterator[Any],
+        config: Config = None,
+        *,
+        objectives: Objectives = None,
+        **kwargs: Any,
     ) -> AsyncIterator[Any]:
         """The async twin of `transform`."""
+        _refuse(kwargs)
 
         async def edit(
             chunks: AsyncIterator[Any], run_manager: RunManager, config: RunnableConfig
         ) -> AsyncIterator[Any]:
-            for value in _added_up([chunk async for chunk in chunks]):
-                job = await run_in_executor(None, self._job, value, run_manager, config)
-                async for chunk in astream_edit(job, self):
+            for value in _values([chunk async for chunk in chunks], run_manager):
+                answer = await run_in_executor(
+                    None, self._prepared, value, run_manager, config, objectives
+                )
+                async for chunk in astream_edit(answer, self.options):
                     yield chunk
 
-        async for chunk in self._atransform_stream_with_config(input, edit, config, **kwargs):
+        async for chunk in self._atransform_stream_with_config(input, edit, config):
             yield chunk
 
-    def _jobs(
+    def as_node(self, draft: Any = None, *, key: str = "messages") -> Runnable[Any, Any]:
+        """A node for a LangGraph graph, which updates the answer and nothing else.
+
+        Without ``draft`` it corrects the last message of the state and gives
+        ``{"messages": [answer]}``; the answer has the id of the draft, so that ``add_messages``
+        puts it in the draft's place. Turns that call tools stay as they are.
+
+        Args:
+            draft: a chain or a function that makes the draft from the state, as a node would. The
+                two are then one node, whose draft no stream shows and no checkpoint keeps.
+            key: where the messages are in the state.
+
+        >>> from langchain_core.messages import AIMessage, HumanMessage
+        >>> from langchain_metaaligner.testing import FakeAlignerLLM
+        >>> editor = FakeAlignerLLM(lambda prompt: "It scatters blue light most.")
+        >>> node = MetaAlignerRunnable(objectives=["helpful"], llm=editor).as_node()
+        >>> state = {"messages": [HumanMessage("Why is it blue?"), AIMessage("Look!")], "tokens": 7}
+        >>> [message.text for message in node.invoke(state)["messages"]]
+        ['It scatters blue light most.']
+        """
+        return AlignerNode(self, draft, key)
+
+    def align(
+        self, question: Question, answer: str | AIMessage, config: Config = None
+    ) -> Alignment:
+        """Correct one answer to a question that is given along with it.
+
+        Args:
+            question: the question as a string, a dialogue in the data set's markup, or messages.
+            answer: the draft.
+            config: as for ``invoke``.
+
+        Raises:
+            EditRejectedError: if the edit fails, under ``on_failure="raise"``.
+        """
+        return self.align_batch([(question, answer)], config)[0]
+
+    def align_batch(
+        self, pairs: Pairs, config: Configs = None, *, return_exceptions: bool = False
+    ) -> list[Alignment]:
+        """Correct many (question, answer) pairs in one call of the model; see `align`.
+
+        Args:
+            pairs: the questions and drafts.
+            config: one for all pairs, or one for each.
+            return_exceptions: whether an error stands in the place of its pair, instead of ending
+                the batch.
+        """
+        edits = self._pairs_prepared(pairs, config)
+        ask(edits, self.options)
+        return self._outcomes(edits, return_exceptions)
+
+    async def aalign(
+        self, question: Question, answer: str | AIMessage, config: Config = None
+    ) -> Alignment:
+        """The async twin of `align`."""
+        return (await self.aalign_batch([(question, answer)], config))[0]
+
+    async def aalign_batch(
+        self, pairs: Pairs, config: Configs = None, *, return_exceptions: bool = False
+    ) -> list[Alignment]:
+        """The async twin of `align_batch`."""
+        edits = await run_in_executor(None, self._pairs_prepared, pairs, config)
+        await aask(edits, self.options)
+        return self._outcomes(edits, return_exceptions)
+
+    def _pairs_prepared(self, pairs: Pairs, config: Configs) -> list[Edit | Exception]:
+        configs = get_config_list(config, len(pairs))
+        return [
+            _or_error(self._pair_prepared, question, answer, its_config)
+            for (question, answer), its_config in zip(pairs, configs, strict=True)
+        ]
+
+    def _pair_prepared(
+        self, question: Question, answer: str | AIMessage, config: RunnableConfig
+    ) -> Edit:
+        exchange = replace(read(answer), question=read_question(question))
+        return prepare(exchange, config, self._options_of(config))
+
+    def _outcomes(self, edits: Sequence[Edit | Exception], return_exceptions: bool) -> list[Any]:
+        outcomes = [_or_error(outcome, edit, self.options) for edit in edits]
+        for one in outcomes:
+            if isinstance(one, Exception) and not return_exceptions:
+                raise one
+        return outcomes
+
+    def _all_prepared(
         self,
         values: Sequence[Any],
         run_managers: Sequence[RunManager],
         configs: Sequence[RunnableConfig],
-    ) -> list[Job | Exception]:
+        objectives: Any,
+    ) -> list[Edit | Exception]:
         rows = zip(values, run_managers, configs, strict=True)
-        return [_or_error(self._job, *row) for row in rows]
+        return [_or_error(self._prepared, *row, objectives) for row in rows]
 
-    def _job(self, value: Any, run_manager: RunManager, config: RunnableConfig) -> Job:
-        exchange = read(value, self.question_key, self.answer_key, self.context_key)
+    def _prepared(
+        self, value: Any, run_manager: RunManager, config: RunnableConfig, objectives: Any
+    ) -> Edit:
+        options = self._options_of(config, objectives)
+        exchange = read(value, options.keys)
         if exchange.question is None and not exchange.untouched:
             question = upstream.find(run_manager.run_id, exchange.found_by)
-            if question is None:
-                raise MissingQuestionError(
-                    f"The question of this answer is not known: {exchange.answer!r:.100}. "
-                    f"No single model call that led to it was seen in this chain. {EXPLICIT_FORMS}"
-                )
             exchange = replace(exchange, question=question)
-        return job_for(exchange, config, self)
+        return prepare(exchange, config, options)
 
-    def _written(self, job: Job) -> Any:
-        return job.exchange.shape.write(job.outcome(self))
+    def _options_of(self, config: RunnableConfig, objectives: Any = None) -> EditOptions:
+        """The options of one call, whose objectives its code or its request may choose."""
+        if objectives is not None:
+            return self.options.towards(distinct_objectives(objectives))
+        requested = objectives_of_request(config)
+        if requested is None:
+            return self.options
+        allowed = requested_objectives(requested, self.objectives, self.request_objectives)
+        return self.options.towards(allowed)
+
+    def _written(self, edit: Edit) -> Any:
+        return edit.shape.write(outcome(edit, self.options))
 
 
-def _watched(aligner: MetaAlignerRunnable) -> MetaAlignerRunnable:
-    upstream.watch(aligner)
-    return aligner
+def _refuse(unknown: dict[str, Any]) -> None:
+    if unknown:
+        raise SettingError(
+            f"A call takes no option {next(iter(unknown))!r}, only objectives=[...] for itself. "
+            "All other options are given to MetaAlignerRunnable(...)."
+        )
 
 
 def _or_error(function: Callable[..., T], *args: Any) -> T | Exception:
@@ -269,15 +418,7 @@ def _or_error(function: Callable[..., T], *args: Any) -> T | Exception:
         return error
 
 
-def _added_up(chunks: list[Any]) -> list[Any]:
-    """The one value that came in pieces; pieces that do not add replace each other."""
-    if not chunks:
-        return []
-    return [functools.reduce(_added, chunks)]
-
-
-def _added(total: Any, chunk: Any) -> Any:
-    try:
-        return total + chunk
-    except TypeError:
-        return chunk
+def _values(chunks: list[Any], run_manager: RunManager) -> list[Any]:
+    """The one value that came in pieces; none for no pieces."""
+    state = streamed_whole(chunks, run_manager.run_id)
+    return added_up(chunks) if state is None else [state]

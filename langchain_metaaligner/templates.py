@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, HumanMessage
 
 from langchain_metaaligner.errors import TemplateError, nearest
 from langchain_metaaligner.objectives import LABELS, Objective, known_objective, parse_objectives
@@ -98,39 +98,49 @@ class EditTemplate:
         """
         if mode not in ("better", "equal"):
             raise TemplateError(f"Unknown mode {mode!r}. A template has 'better' and 'equal'.")
-        aspects = "; ".join(self.objective_text(one) for one in parse_objectives(objectives))
+        aspects = self.aspects(parse_objectives(objectives))
+        return self.filled(aspects, question, answer, mode)
+
+    def aspects(self, objectives: Sequence[Objective]) -> str:
+        """The texts of objectives, as they stand in the prompt."""
+        return "; ".join(map(self.objective_text, objectives))
+
+    def filled(self, aspects: str, question: str, answer: str, mode: Mode = "better") -> str:
+        """The edit prompt with texts that are ready made."""
         form = self.better if mode == "better" else self.equal
         return form.format(aspects=aspects, question=question, answer=answer)
 
     def objective_text(self, objective: Objective) -> str:
-        """An objective with the label and the ``The`` or ``the`` of this template.
+        """An objective as it stands in the prompt.
+
+        A known one has the label and the ``The`` or ``the`` of this template. The text of any
+        other stays as it was written.
 
         >>> from langchain_metaaligner.objectives import parse_objective
         >>> EditTemplate.named("HH-RLHF").objective_text(parse_objective("fair"))[:24]
         'Fairness: The response s'
         """
         known = known_objective(objective.name)
-        label = LABELS[known.name] if known == objective else objective.label
+        if known != objective:
+            return objective.text
         description = re.sub(r"^[Tt]he\b", self.the, objective.description)
-        return f"{label}: {description}"
+        return f"{LABELS[known.name]}: {description}"
 
     def question_text(self, question: str | Sequence[BaseMessage]) -> str:
         r"""What stands in the question slot: a dialogue, or its last human turn.
 
-        A string that already carries the data set's markup is passed as it is. System and tool
-        messages do not enter, nor anything after the last human turn. Blank if no human spoke.
+        A string that is a `dialogue_text` already is passed as it is. System and tool
+        messages do not enter, nor anything after the last human turn. Blank if no human spoke, or
+        if the last human turn has no text, such as a picture: an older one is no question for it.
 
         >>> EditTemplate.named("HH-RLHF").question_text("Hi")
         '\n\nHuman: Hi \n\nAssistant:'
         """
         if isinstance(question, str):
-            if not self.dialogue or HUMAN_MARK in question or not question.strip():
+            if not self.dialogue or dialogue_text(question) or not question.strip():
                 return question
             return _dialogue([("human", question)])
-        turns = [(m.type, str(m.text)) for m in question if m.type in ("human", "ai")]
-        turns = [(role, text) for role, text in turns if text.strip()]
-        while turns and turns[-1][0] != "human":
-            turns.pop()
+        turns = _turns(question)
         if not turns:
             return ""
         return _dialogue(turns) if self.dialogue else turns[-1][1]
@@ -162,6 +172,53 @@ class EditTemplate:
         opening = self.better.partition("{aspects}")[0]
         pieces = (*(mark.strip() for mark in self.delimiters), opening.strip())
         return any(piece in output for piece in pieces)
+
+
+def dialogue_text(text: str) -> bool:
+    r"""Whether a text is a dialogue in the markup of HH-RLHF, or as the research's README has it.
+
+    >>> dialogue_text("\n\nHuman: Hi \n\nAssistant:")
+    True
+    >>> dialogue_text("Human: Hi Assistant: Hello. Human: How are you? Assistant:")
+    True
+    >>> dialogue_text("Who is Human: the series?")
+    False
+    """
+    return HUMAN_MARK in text or (text.lstrip().startswith("Human:") and "Assistant:" in text)
+
+
+def role_of(message: BaseMessage) -> str:
+    """Who speaks: "human", "ai", or the type of the message. Chunks speak as their messages do.
+
+    >>> from langchain_core.messages import AIMessageChunk, ChatMessage
+    >>> role_of(AIMessageChunk("Hi")), role_of(ChatMessage("Hi", role="user"))
+    ('ai', 'human')
+    """
+    if isinstance(message, HumanMessage):
+        return "human"
+    if isinstance(message, AIMessage):
+        return "ai"
+    role = message.role.casefold() if isinstance(message, ChatMessage) else message.type
+    return _ROLES.get(role, role)
+
+
+_ROLES = {"user": "human", "assistant": "ai", "model": "ai", "bot": "ai"}
+
+
+def _turns(messages: Sequence[BaseMessage]) -> list[tuple[str, str]]:
+    """The turns with a text, up to the last human one; none where that has no text.
+
+    Human messages in a row are one turn: a picture may stand beside its question.
+    """
+    turns = [(role_of(message), str(message.text)) for message in messages]
+    turns = [turn for turn in turns if turn[0] in ("human", "ai")]
+    while turns and turns[-1][0] != "human":
+        turns.pop()
+    while turns and turns[-1][0] == "human" and not turns[-1][1].strip():
+        turns.pop()
+    if not turns or turns[-1][0] != "human":
+        return []
+    return [turn for turn in turns if turn[1].strip()]
 
 
 def _dialogue(turns: Sequence[tuple[str, str]]) -> str:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,20 +24,33 @@ from rich.progress import (
 from rich.text import Text
 
 from langchain_metaaligner.cli.options import Device, Model, Template
+from langchain_metaaligner.cli.stopping import stopped_with
 from langchain_metaaligner.errors import SettingError, nearest
 
 if TYPE_CHECKING:
     from langchain_metaaligner.files.align import Engine, Report
+    from langchain_metaaligner.files.drafts import Table
 
 ENGINES = ("local", "ray")
+STANDARD = "-"
+"""What stands for standard input and output."""
 
 
 def align_file(
     source: Annotated[
         str,
-        typer.Argument(metavar="INPUT", help="A CSV, JSONL or Parquet file, or a Hub data set."),
+        typer.Argument(
+            metavar="INPUT",
+            help="A CSV, TSV, JSON, JSONL or Parquet file, a Hub data set, or - (standard input).",
+        ),
     ],
-    output: Annotated[Path, typer.Option("--output", help="A .csv, .jsonl or .parquet file.")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            help="A .csv, .tsv, .json, .jsonl or .parquet file, or - (JSONL on standard output).",
+        ),
+    ],
     objective: Annotated[
         list[str],
         typer.Option("--objective", "-o", help='A name, or "Name: description". Repeatable.'),
@@ -52,12 +68,26 @@ def align_file(
     answer_column: Annotated[str | None, typer.Option(help="The column of drafts.")] = None,
     questions: Annotated[
         Path | None,
-        typer.Option(help="A CSV file whose query column is joined by row (IMHI test sets)."),
+        typer.Option(help="A file whose query column is joined by row (IMHI test sets)."),
     ] = None,
     preserve: Annotated[
         list[str] | None,
         typer.Option(help="What must survive: code, urls, numbers or citations. Repeatable."),
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace a file that this command did not write.")
+    ] = False,
+    encoding: Annotated[
+        str | None, typer.Option(help="Of a text file, such as cp1252; by itself UTF-8.")
+    ] = None,
+    input_format: Annotated[
+        str | None,
+        typer.Option(help="csv, tsv, json, jsonl or parquet, where the input's name does not say."),
+    ] = None,
+    escaped: Annotated[
+        bool,
+        typer.Option("--escaped", help="CSV as the research writes it, backslashes doubled."),
+    ] = False,
     engine: Annotated[str, typer.Option("--engine", help="local or ray.")] = "local",
     replicas: Annotated[int, typer.Option(min=1, help="Copies of the model, with ray.")] = 1,
     base_url: Annotated[
@@ -90,40 +120,112 @@ def align_file(
         "max_new_tokens": max_new_tokens,
     }
     if research_compat:
-        _as_research(source, output, objective, model, template, options, llm)
+        _as_research(source, output, objective, model, template, options, llm, force)
         return
-    from langchain_metaaligner.files.align import align_file as run
+    from langchain_metaaligner.files.drafts import open_table
+    from langchain_metaaligner.tables.source import open_source
+
+    with _readable(source, input_format) as (name, kind):
+        opened = open_source(name, format=kind, escaped=escaped, encoding=encoding)
+        table = open_table(opened, question_column, answer_column, questions)
+        aligner_options: dict[str, Any] = {
+            "objectives": objective,
+            "model": model,
+            "llm": llm,
+            "template": template,
+            "model_kwargs": {} if llm is not None else options,
+            "preserve": preserve or (),
+        }
+        report = _run(table, output, aligner_options, engine, replicas, batch_size, force)
+    _tell(report, output)
+    if _lost(report):
+        raise typer.Exit(1)
+
+
+def _run(
+    table: Table,
+    output: Path,
+    options: dict[str, Any],
+    engine: str,
+    replicas: int,
+    batch_size: int,
+    force: bool,
+) -> Report:
+    from langchain_metaaligner.files.align import align_file as align_to_file
+    from langchain_metaaligner.files.align import ledger_of
     from langchain_metaaligner.files.engines import LocalEngine, settings_of
     from langchain_metaaligner.runnable import MetaAlignerRunnable
-    from langchain_metaaligner.tables.source import open_table
+    from langchain_metaaligner.tables.write import check_output
 
-    table = open_table(source, question_column, answer_column, questions)
-    chosen: dict[str, Any] = {
-        "objectives": objective,
-        "model": model,
-        "llm": llm,
-        "template": template,
-        "model_kwargs": {} if llm is not None else options,
-        "preserve": preserve or (),
-    }
-    aligner = MetaAlignerRunnable(**chosen)
-    window = 8 * batch_size * replicas
+    to_standard = str(output) == STANDARD
+    if not to_standard:  # before a model is loaded
+        check_output(output, table.inputs, ledger_of(output), force)
+    aligner = MetaAlignerRunnable(**options)
     aligns: Engine = LocalEngine(aligner)
     if engine == "ray":
         from langchain_metaaligner.files.ray import RayEngine
 
-        aligns = RayEngine(chosen, replicas, batch_size)
+        aligns = RayEngine(options, replicas, batch_size)
+    window = 8 * batch_size * replicas
+    done = 0
     with _progress() as bar:
-        task = bar.add_task(Path(source).name, total=len(table) or None)
-        report = run(
-            table,
-            output,
-            aligns,
-            settings_of(aligner),
-            window=window,
-            progress=lambda rows: bar.advance(task, rows),
+        task = bar.add_task(table.source.path.name, total=table.count)
+
+        def advance(rows: int) -> None:
+            nonlocal done
+            done += rows
+            bar.advance(task, rows)
+
+        again = "" if to_standard else " Run the same command to go on from there."
+        with stopped_with(lambda: f"{done:,} rows were done.{again}"):
+            if to_standard:
+                return _to_standard_output(table, aligns, settings_of(aligner), window, advance)
+            return align_to_file(
+                table,
+                output,
+                aligns,
+                settings_of(aligner),
+                window=window,
+                force=force,
+                progress=advance,
+            )
+
+
+def _to_standard_output(
+    table: Table, engine: Engine, settings: dict[str, Any], window: int, progress: Any
+) -> Report:
+    from langchain_metaaligner.files.align import Report, aligned_rows
+    from langchain_metaaligner.tables.ledger import Ledger
+    from langchain_metaaligner.tables.write import write_json_lines
+
+    report = Report()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Ledger(Path(folder) / "ledger.jsonl", settings) as ledger,
+    ):
+        rows = aligned_rows(table, ledger, engine, report, window=window, progress=progress)
+        report.rows = write_json_lines(sys.stdout, rows)
+    return report
+
+
+@contextmanager
+def _readable(source: str, kind: str | None) -> Iterator[tuple[str, str | None]]:
+    """The name and format of a file that can be read more than once."""
+    from langchain_metaaligner.tables.source import FORMATS, spooled
+
+    if kind is not None and kind not in FORMATS.values():
+        raise SettingError(
+            f"--input-format {kind} is unknown.{nearest(kind, FORMATS.values())} Give one of: "
+            f"{', '.join(dict.fromkeys(FORMATS.values()))}."
         )
-    _tell(report, output)
+    if source != STANDARD:
+        yield source, kind
+        return
+    path = spooled(sys.stdin.buffer, kind or "jsonl")
+    try:
+        yield str(path), kind or "jsonl"
+    finally:
+        path.unlink()
 
 
 def _as_research(
@@ -134,6 +236,7 @@ def _as_research(
     template: str,
     options: dict[str, Any],
     llm: Any,
+    force: bool,
 ) -> None:
     from langchain_metaaligner.files.research import align_as_research, research_template
     from langchain_metaaligner.models.aligner import AlignerLLM
@@ -141,16 +244,18 @@ def _as_research(
     from langchain_metaaligner.templates import EditTemplate
 
     path = Path(source)
-    chosen = research_template(model) if template == "auto" else EditTemplate.named(template)
+    by_path = template == "auto"
+    edit_template = research_template(model) if by_path else EditTemplate.named(template)
     with _progress() as bar:
         task = bar.add_task(path.name, total=None)
         rows = align_as_research(
             path,
             output,
             llm or AlignerLLM(model=model, **options),
-            chosen,
+            edit_template,
             parse_objectives(objective),
             batch_size=options["batch_size"],
+            force=force,
             progress=lambda rows: bar.advance(task, rows),
         )
     sys.stderr.write(f"{rows:,} rows.\n")
@@ -159,7 +264,7 @@ def _as_research(
 
 def _progress() -> Progress:
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         _Rate(),
@@ -185,7 +290,26 @@ def _tell(report: Report, output: Path) -> None:
         sys.stderr.write(f"Kept because of: {why}.\n")
     if report.reused:
         sys.stderr.write(f"{report.reused:,} rows were known already.\n")
+    renamed = [f"{ours} is {name}" for ours, name in report.columns.items() if ours != name]
+    if renamed:
+        sys.stderr.write(f"The input has columns of our names, so: {', '.join(renamed)}.\n")
     for kind, number in report.problems.counts.items():
         lines = ", ".join(str(one.line) for one in report.problems.all[:5] if one.kind == kind)
         sys.stderr.write(f"{number:,} {kind}: line {lines}. They are no rows, and not written.\n")
-    sys.stdout.write(f"{output}\n")
+    if report.reasons["not_unicode"]:
+        sys.stderr.write(
+            f"{report.reasons['not_unicode']:,} rows hold bytes that are no UTF-8; they were kept, "
+            "with U+FFFD for what could not be read. Give the file's encoding with --encoding.\n"
+        )
+    if str(output) != STANDARD:
+        sys.stdout.write(f"{output}\n")
+
+
+def _lost(report: Report) -> bool:
+    """Whether a row is missing or was not whole, or no edit was made because all failed."""
+    failed = report.reasons["error"]
+    return bool(
+        report.problems.counts
+        or report.reasons["not_unicode"]
+        or (failed and failed == report.rows - report.reasons["empty_draft"])
+    )

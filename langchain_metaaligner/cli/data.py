@@ -11,6 +11,9 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
+
+from langchain_metaaligner.errors import DataError
 
 if TYPE_CHECKING:  # the extra that they need is looked for when a command runs
     from langchain_metaaligner.data import BuildReport
@@ -52,7 +55,9 @@ For = Annotated[
 
 @data.command("hh-rlhf")
 def hh_rlhf(
-    source: Annotated[Path, typer.Option("--input", help="The scored CSV.")],
+    source: Annotated[
+        Path, typer.Option("--input", help="The scored CSV, or the folder of train.csv, test.csv.")
+    ],
     output: Output,
     seed: Seed,
     split: Split = "train",
@@ -63,36 +68,37 @@ def hh_rlhf(
     validation: Validation = None,
     warm_up: WarmUp = 0.1,
 ) -> None:
-    """HH-RLHF: pairs from the scored CSV."""
-    if trains != "aligner":
-        problems = _problems(strict, duplicates, output)
-        _baseline(
-            trains, "HH-RLHF", source, output, seed, None, validation, research_compat, problems
-        )
-        return
-    from langchain_metaaligner.data import build_hh_rlhf
+    """HH-RLHF: pairs from the scored CSV, which `data score` makes."""
+    from langchain_metaaligner.data import BuildOptions, build_hh_rlhf
+    from langchain_metaaligner.data.baselines import build_baseline
 
-    report = build_hh_rlhf(
-        source,
-        output,
-        seed=seed,
-        split=split,
-        validation=validation,
-        warm_up=warm_up,
-        research_compat=research_compat,
-        on_problem=policy(strict),
-        duplicates=cast("Duplicates | None", duplicates),
-        progress=counted,
-    )
-    show(report, output)
+    options = BuildOptions(
+        seed, split, validation, warm_up, research_compat, policy(strict), repeated(duplicates),
+        counted,
+    )  # fmt: skip
+    scored = _scored(source, split)
+    if trains == "aligner":
+        report = build_hh_rlhf(scored, output, options)
+    else:
+        report = build_baseline(cast("Baseline", trains), "HH-RLHF", scored, output, options)
+    show(report, str(source), output)
 
 
 @data.command("ultrafeedback")
 def ultrafeedback(
-    source: Annotated[Path, typer.Option("--input", help="Raw records, one a line.")],
+    source: Annotated[
+        str,
+        typer.Option("--input", help="Raw records: a file, a folder, or openbmb/UltraFeedback."),
+    ],
     output: Output,
     seed: Seed,
-    test: Annotated[Path | None, typer.Option(help="Raw records of the test part.")] = None,
+    test: Annotated[
+        str | None,
+        typer.Option(help="Raw records of the test part; of a folder or a name --test-size."),
+    ] = None,
+    test_size: Annotated[
+        int, typer.Option(min=0, help="Records at the end that are the test part.")
+    ] = 15_000,
     trains: For = "aligner",
     research_compat: Compat = False,
     strict: Strict = False,
@@ -101,63 +107,25 @@ def ultrafeedback(
     warm_up: WarmUp = 0.1,
 ) -> None:
     """UltraFeedback: pairs from raw records."""
-    if trains != "aligner":
-        problems = _problems(strict, duplicates, output)
-        _baseline(
-            trains, "UltraFeedback", source, output, seed, test, validation, research_compat,
-            problems,
-        )  # fmt: skip
-        return
-    from langchain_metaaligner.data import build_ultrafeedback
-
-    report = build_ultrafeedback(
-        source,
-        output,
-        seed=seed,
-        test=test,
-        validation=validation,
-        warm_up=warm_up,
-        research_compat=research_compat,
-        on_problem=policy(strict),
-        duplicates=cast("Duplicates | None", duplicates),
-        progress=counted,
-    )
-    show(report, output)
-
-
-def _problems(strict: bool, duplicates: str | None, output: Path) -> Problems:
-    from langchain_metaaligner.tables.problems import Problems
-
-    return Problems(
-        policy(strict), cast("Duplicates | None", duplicates), output / "problems.jsonl"
-    )
-
-
-def _baseline(
-    trains: str,
-    dataset: str,
-    source: Path,
-    output: Path,
-    seed: int,
-    test: Path | None,
-    validation: int | None,
-    research_compat: bool,
-    problems: Problems,
-) -> None:
+    from langchain_metaaligner.data import BuildOptions, build_ultrafeedback
     from langchain_metaaligner.data.baselines import build_baseline
+    from langchain_metaaligner.data.records import records_of
 
-    report = build_baseline(
-        cast("Baseline", trains),
-        dataset,
-        source,
-        output,
-        seed=seed,
-        test=test,
-        validation=validation,
-        research_compat=research_compat,
-        problems=problems,
-    )
-    show(report, output)
+    options = BuildOptions(
+        seed, "train", validation, warm_up, research_compat, policy(strict), repeated(duplicates),
+        counted,
+    )  # fmt: skip
+    training = records_of(source)
+    tested = None if test is None else records_of(test)
+    if tested is None and test_size and not Path(source).is_file():
+        training, tested = training.divided(test_size)
+    if trains == "aligner":
+        report = build_ultrafeedback(training, output, options, test=tested)
+    else:
+        report = build_baseline(
+            cast("Baseline", trains), "UltraFeedback", training, output, options, test=tested
+        )
+    show(report, source, output)
 
 
 @data.command("imhi")
@@ -175,21 +143,12 @@ def imhi(
     warm_up: WarmUp = 0.1,
 ) -> None:
     """IMHI: pairs from expert ratings."""
-    from langchain_metaaligner.data import build_imhi
+    from langchain_metaaligner.data import BuildOptions, build_imhi
 
-    report = build_imhi(
-        source,
-        output,
-        seed=seed,
-        split=split,
-        test=test,
-        validation=validation,
-        warm_up=warm_up,
-        on_problem=policy(strict),
-        duplicates=cast("Duplicates | None", duplicates),
-        progress=counted,
+    options = BuildOptions(
+        seed, split, validation, warm_up, False, policy(strict), repeated(duplicates), counted
     )
-    show(report, output)
+    show(build_imhi(source, output, options, test=test), str(source), output)
 
 
 @data.command("released")
@@ -203,7 +162,7 @@ def released(
     from langchain_metaaligner.data import build_released
 
     report = build_released(source, output, part=part, on_problem=policy(strict), progress=counted)
-    show(report, output)
+    show(report, str(source), output)
 
 
 @data.command("synthetic")
@@ -220,7 +179,25 @@ def synthetic(
     report = build_synthetic(
         texts, output, seed=seed, number=number, validation=validation, progress=counted
     )
-    show(report, output)
+    show(report, str(texts), output)
+
+
+def _scored(source: Path, split: str) -> Path:
+    """The scored CSV: the file itself, or that of the split in a folder of both."""
+    path = source / f"{split}.csv" if source.is_dir() else source
+    if not path.is_file():
+        name = source.as_posix()
+        raw = name if name.count("/") == 1 and not source.suffix else "Anthropic/hh-rlhf"
+        raise DataError(
+            f"There is no file {path}. Give the scored CSV; where there is none, make it first: "
+            f"metaaligner data score --input {raw} --split {split} --output {split}.csv"
+        )
+    return path
+
+
+def repeated(duplicates: str | None) -> Duplicates | None:
+    """What to do about a query that stood before; the builder refuses what is unknown."""
+    return cast("Duplicates | None", duplicates)
 
 
 def policy(strict: bool) -> OnProblem:
@@ -241,21 +218,28 @@ def counted(items: Iterable[T]) -> Iterator[T]:
         yield from progress.track(items)
 
 
-def show(report: BuildReport, output: Path) -> None:
-    """Print what was made, and what was wrong with the input."""
+def show(report: BuildReport, source: str, output: Path) -> None:
+    """Print what was made, and what was wrong with the input.
+
+    Raises:
+        DataError: if nothing was made.
+    """
+    from langchain_metaaligner.data.report import require_pairs
+
     if report.output:  # what the research script prints stands alone on standard output
         sys.stdout.write("\n".join(report.output) + "\n")
         show_problems(report.problems, Console(stderr=True))
-        return
-    console = Console()
-    made = Table("file", "pairs", title=str(output), title_justify="left")
-    for name, size in report.sizes.items():
-        made.add_row(name, f"{size:,}")
-    console.print(made)
-    if report.aspects:
-        counts = ", ".join(f"{n}: {times:,}" for n, times in sorted(report.aspects.items()))
-        console.print(f"Contrastive pairs by number of objectives: {counts}", highlight=False)
-    show_problems(report.problems, console)
+    else:
+        console = Console()
+        made = Table("file", "pairs", title=Text(str(output)), title_justify="left")
+        for name, size in report.sizes.items():
+            made.add_row(name, f"{size:,}")
+        console.print(made)
+        if report.aspects:
+            counts = ", ".join(f"{n}: {times:,}" for n, times in sorted(report.aspects.items()))
+            console.print(f"Contrastive pairs by number of objectives: {counts}", highlight=False)
+        show_problems(report.problems, console)
+    require_pairs(report, source)
 
 
 def show_problems(problems: Problems, console: Console) -> None:
@@ -264,9 +248,9 @@ def show_problems(problems: Problems, console: Console) -> None:
 
     if not problems.counts:
         return
-    wrong = Table("problem", "times", "first", "left out", title=str(problems.log))
+    wrong = Table("problem", "times", "first", "left out", title=Text(str(problems.log)))
     for kind, count in problems.counts.items():
-        first = next((one for one in problems.all if one.kind == kind), None)
-        place = f"{first.source}:{first.line}" if first else "in the log"
+        first = next((problem for problem in problems.all if problem.kind == kind), None)
+        place = Text(f"{first.source}:{first.line}" if first else "in the log")
         wrong.add_row(kind, f"{count:,}", place, LEFT_OUT[kind])
     console.print(wrong)

@@ -16,11 +16,17 @@ _BATCHES = 8  # of each process between two entries in the ledger
 
 
 def score(
-    source: Annotated[Path, typer.Option("--input", help="HH-RLHF dialogues, a pair a line.")],
+    source: Annotated[
+        str,
+        typer.Option("--input", help="Dialogues: a file, a folder of them, or Anthropic/hh-rlhf."),
+    ],
     output: Annotated[Path, typer.Option("--output", help="The scored CSV.")],
     harmless: Annotated[str, typer.Option(help="Reward model, or DPA_MODEL#ATTRIBUTE.")] = "",
     helpful: Annotated[str, typer.Option(help="Reward model, or DPA_MODEL#ATTRIBUTE.")] = "",
     humor: Annotated[str, typer.Option(help="Reward model, or DPA_MODEL#ATTRIBUTE.")] = "",
+    split: Annotated[
+        str, typer.Option("--split", help="Which part of a folder or a name: train or test.")
+    ] = "train",
     device: Annotated[str | None, typer.Option(help="cuda, mps or cpu.")] = None,
     processes: Annotated[int, typer.Option(min=1, help="Copies of the reward models.")] = 1,
     batch_size: Annotated[int, typer.Option(min=1, help="Answers in one forward pass.")] = 1,
@@ -31,14 +37,19 @@ def score(
 
     Started again, a stopped run goes on from OUTPUT.ledger.jsonl.
     """
-    from langchain_metaaligner.data.score import score_dialogues
+    from langchain_metaaligner.data.records import records_of
+    from langchain_metaaligner.data.score import require_dialogues, score_dialogues
+
+    records = records_of(source, split)
+    require_dialogues(records)  # before torch is imported and a model looked for
+
     from langchain_metaaligner.rewards.classifier import PUBLISHED
     from langchain_metaaligner.rewards.load import reward_model
     from langchain_metaaligner.rewards.pool import reward_processes, token_limit
     from langchain_metaaligner.tables.ledger import Ledger
 
-    given = {"harmless": harmless, "helpful": helpful, "humor": humor}
-    models = {name: given[name] or published for name, published in PUBLISHED.items()}
+    named = {"harmless": harmless, "helpful": helpful, "humor": humor}
+    models = {name: named[name] or published for name, published in PUBLISHED.items()}
     limits = [token_limit(model) for model in models.values()]
     with ExitStack() as stack:
         ledger = stack.enter_context(Ledger(f"{output}.ledger.jsonl", {"rewards": models}))
@@ -48,7 +59,7 @@ def score(
             else stack.enter_context(reward_processes(models, processes, device, batch_size))
         )
         problems = score_dialogues(
-            source,
+            records,
             output,
             rewards,
             limits=limits,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         build_released,
         build_ultrafeedback,
     )
+    from langchain_metaaligner.data.options import BuildOptions
     from langchain_metaaligner.data.preferences import Preference, WeakToStrong, weak_to_strong
     from langchain_metaaligner.data.released import Conversation, read_conversations
     from langchain_metaaligner.data.report import BuildReport
@@ -29,6 +30,7 @@ if any(find_spec(package) is None for package in ("datasets", "pandas")):
     raise MissingExtraError("Building data sets", "train")
 
 _HOMES = {
+    "BuildOptions": "options",
     "BuildReport": "report",
     "Conversation": "released",
     "Preference": "preferences",
@@ -46,6 +48,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "BuildOptions",
     "BuildReport",
     "Conversation",
     "Preference",

@@ -12,117 +12,38 @@ from __future__ import annotations
 import json
 import math
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import pandas as pd
 
-from langchain_metaaligner.data import compat, hh_rlhf
+from langchain_metaaligner.data import compat
+from langchain_metaaligner.data.options import BuildOptions
+from langchain_metaaligner.data.rated import READERS, RatedQuery
+from langchain_metaaligner.data.records import Records, records_of
 from langchain_metaaligner.data.report import BuildReport
+from langchain_metaaligner.data.schemes import Scheme, scheme_of
 from langchain_metaaligner.data.spool import VALIDATION, validation_size
-from langchain_metaaligner.data.ultrafeedback import ANNOTATIONS, TEST_COLUMNS, rating_of
+from langchain_metaaligner.data.ultrafeedback import read_golden
 from langchain_metaaligner.errors import DataError, nearest
-from langchain_metaaligner.tables.csv import csv_rows
 from langchain_metaaligner.tables.problems import Problems
+from langchain_metaaligner.tables.whole import whole_file
 
 Baseline = Literal["sft", "cdpo", "reward-model"]
 PAIR_COLUMNS = ("queries", "chosen_responses", "reject_responses")
 
 
-@dataclass(frozen=True)
-class Scheme:
-    """How rewards stand in the prompts of a data set.
-
-    Attributes:
-        names: of the rewards, as the prompts have them.
-        targets: the fixed rewards of CDPO and of inference: the highest of the training data.
-        files: names of the reward models' files.
-    """
-
-    names: tuple[str, ...]
-    targets: tuple[float, ...]
-    files: tuple[str, ...]
-
-    def prompt(self, query: str, rewards: Sequence[float] | None = None) -> str:
-        r"""A query that carries rewards; by itself the targets.
-
-        >>> SCHEMES["UltraFeedback"].prompt("Why?", (3, 5, 4, 1))[:42]
-        '<instruction_following>: 3; <honesty>: 5; '
-        """
-        told = zip(self.names, self.targets if rewards is None else rewards, strict=True)
-        return "; ".join(f"<{name}>: {reward}" for name, reward in told) + f" | {query}"
-
-
-SCHEMES = {
-    "HH-RLHF": Scheme(
-        ("Harmlessness", "Helpfulness", "Humour"),
-        (4.19, 3.03, 1.58),
-        ("harmless", "helpfulness", "humour"),
-    ),
-    "UltraFeedback": Scheme(
-        ("instruction_following", "honesty", "truthfulness", "helpfulness"),
-        (5, 5, 5, 5),
-        ("IF", "honesty", "truthful", "helpful"),
-    ),
-}
-
-
-@dataclass(frozen=True)
-class Rated:
-    """A query with its answers, each with one score an objective.
-
-    Attributes:
-        query: as it stands in the prompts.
-        answers: (text, scores); under ``research_compat`` a text may be no text and a score nan.
-    """
-
-    query: str
-    answers: tuple[tuple[Any, tuple[float, ...]], ...]
-
-
-def sft_prompt(dataset: str, query: str, rewards: Sequence[float] | None = None) -> str:
-    """The prompt of reward-conditioned SFT; at inference with the fixed targets.
-
-    Raises:
-        DataError: if the data set has no scheme of rewards.
-
-    >>> sft_prompt("HH-RLHF", "Why?")
-    '<Harmlessness>: 4.19; <Helpfulness>: 3.03; <Humour>: 1.58 | Why?'
-    """
-    if dataset not in SCHEMES:
-        raise DataError(
-            f"The data set {dataset!r} has no scheme of rewards.{nearest(dataset, SCHEMES)} "
-            f"Give one of: {', '.join(SCHEMES)}."
-        )
-    return SCHEMES[dataset].prompt(query, rewards)
-
-
-def split_response(text: str) -> tuple[str, str]:
-    r"""A dialogue as (prompt, response): what a reward model of the research is given.
-
-    Source: ``Instructions`` in the research's PPO code.
-
-    >>> split_response("\n\nHuman: hi \n\nAssistant:hello")
-    ('\n\nHuman: hi \n\nAssistant:', 'hello')
-    """
-    *turns, response = text.split("\n\nAssistant:")
-    return "\n\nAssistant:".join(turns).rstrip() + " \n\nAssistant:", response.strip()
-
-
 def build_baseline(
     baseline: Baseline,
     dataset: str,
-    source: Path,
+    source: Records | Path | str,
     output: Path,
+    options: BuildOptions | None = None,
     *,
-    seed: int,
-    test: Path | None = None,
-    validation: int | None = None,
-    research_compat: bool = False,
-    problems: Problems | None = None,
+    test: Records | Path | str | None = None,
+    **settings: Any,
 ) -> BuildReport:
     """Write the training data of a baseline.
 
@@ -132,14 +53,12 @@ def build_baseline(
 
     Args:
         baseline: "sft", "cdpo" or "reward-model".
-        dataset: "HH-RLHF" (the scored CSV) or "UltraFeedback" (raw records, one a line).
+        dataset: "HH-RLHF" (the scored CSV) or "UltraFeedback" (raw records, see `records_of`).
         source: the file.
         output: a folder, made if it is not there.
-        seed: of all shuffling.
+        options: how it is built; ``split`` and ``warm_up`` have no meaning here.
         test: UltraFeedback's test records.
-        validation: how many are set aside; by itself 15,000, and by default at most a tenth.
-        research_compat: the research scripts' bytes after ``random.seed(seed)``.
-        problems: where problems are counted.
+        **settings: fields of `BuildOptions`, in place of ``options``; at least ``seed``.
 
     Raises:
         DataError: if a file cannot be read, or an option cannot work.
@@ -149,151 +68,98 @@ def build_baseline(
             f"The baseline {baseline!r} is unknown.{nearest(baseline, get_args(Baseline))} "
             f"Give one of: {', '.join(get_args(Baseline))}."
         )
-    report, rng = BuildReport(problems or Problems()), random.Random(seed)
-    scheme = SCHEMES[dataset]
-    golden: list[tuple[str, str]] | None = None
-    if dataset == "UltraFeedback" and baseline != "reward-model":
-        report.output += ["Preparing the test data...", "Test data prepared!"]
-        golden = list(compat._golden(test, report.problems)) if test else []
-    read = _readers(dataset, research_compat)
-    rated = list(read(source, report.problems))
-    if dataset == "UltraFeedback":
-        report.output.append(f"Totally {_count(source)} queries for training")
-    output.mkdir(parents=True, exist_ok=True)
-    writer = _Writer(output, rng, validation, research_compat, report)
+    options = BuildOptions.of(options, settings)
+    records, scheme = records_of(source), scheme_of(dataset)
+    tested = None if test is None or baseline == "reward-model" else records_of(test)
+    sources = [*records.sources, *(tested.sources if tested else ())]
+    report = BuildReport(options.problems(output, sources))
+    golden = _golden(tested, options, report.problems)
+    queries = list(READERS[dataset, options.research_compat](records, report.problems))
+    writer = _Writer(output, options, report)
     if baseline == "sft":
-        writer.conversations(_sft(rated, scheme, dataset), dataset, golden)
+        writer.conversations(_conditioned(queries, scheme))
     elif baseline == "cdpo":
-        writer.pairs(_cdpo(rated, scheme), dataset, golden)
+        writer.pairs(_nearer_to_target(queries, scheme))
     else:
         for index, name in enumerate(scheme.files):
-            writer.halves(name, list(_ranked(rated, index)))
-        if dataset == "HH-RLHF":
-            report.output.append("Done!")
-    if golden is not None:
-        pd.DataFrame(golden, columns=TEST_COLUMNS).to_csv(
-            output / "test.csv", index=False, escapechar="\\"
-        )
-        report.sizes["test.csv"] = len(golden)
+            writer.halves(name, list(_higher(queries, index)))
+    if dataset == "UltraFeedback" and baseline != "reward-model":
+        with whole_file(output / "test.csv") as unfinished:
+            report.sizes["test.csv"] = compat.write_best(unfinished, golden)
+    if options.research_compat:
+        report.output = _printed(baseline, dataset, records, report, len(golden))
     report.problems.flush()
     return report
 
 
-def _readers(dataset: str, research_compat: bool) -> Callable[[Path, Problems], Iterable[Rated]]:
+def _golden(
+    test: Records | None, options: BuildOptions, problems: Problems
+) -> list[tuple[str, str]]:
+    if test is None:
+        return []
+    return list((compat.read_best if options.research_compat else read_golden)(test, problems))
+
+
+def _printed(
+    baseline: Baseline, dataset: str, records: Records, report: BuildReport, tested: int
+) -> list[str]:
+    """What the research's script prints."""
+    train, val, *_ = [*report.sizes.values()]
+    sizes = f"Train: {train}, val: {val}"
     if dataset == "HH-RLHF":
-        return _read_hh_rlhf_as_research if research_compat else _read_hh_rlhf
-    return _read_ultrafeedback
+        return ["Done!"] if baseline == "reward-model" else [str(train + val), sizes]
+    queries = sum(1 for _ in compat.read_raw(records, Problems()))
+    counted = [f"Totally {queries} queries for training"]
+    if baseline == "reward-model":
+        return counted
+    if baseline == "sft":
+        sizes += f", test: {tested}"
+    return ["Preparing the test data...", "Test data prepared!", *counted, sizes]
 
 
-def _two_decimals(score: float) -> float:
-    return float(f"{score:.2f}")
-
-
-def _read_hh_rlhf_as_research(path: Path, problems: Problems) -> Iterator[Rated]:
-    for row in compat._read_table(path).to_dict("records"):
-        if isinstance(row["chosen_response"], float) or isinstance(row["rejected_response"], float):
-            continue
-        yield Rated(row["prompt"], tuple(_answer(row, side) for side in ("chosen", "rejected")))
-
-
-def _answer(row: dict[str, Any], side: str) -> tuple[Any, tuple[float, ...]]:
-    scores = tuple(_two_decimals(row[f"{side}_score{k}"]) for k in (1, 2, 3))
-    return row[f"{side}_response"], scores
-
-
-def _read_hh_rlhf(path: Path, problems: Problems) -> Iterator[Rated]:
-    problems.begin()
-    for line, row in csv_rows(path, hh_rlhf.COLUMNS, problems):
-        empty = [name for name in hh_rlhf.COLUMNS[:3] if not row[name].strip()]
-        if empty:
-            problems.found("empty answer", path.name, line, f"column {empty[0]}")
-            continue
-        numbers = {name: hh_rlhf.parse_number(row[name]) for name in hh_rlhf.SCORES}
-        missing = [name for name, number in numbers.items() if number is None]
-        if missing:
-            problems.found("bad rating", path.name, line, f"column {missing[0]}")
-            continue
-        if not problems.repeats(row["prompt"], path.name, line):
-            rated = {**row, **numbers}
-            answers = tuple(_answer(rated, side) for side in ("chosen", "rejected"))
-            # -0.0, which the research prints, is no other reward than 0.0.
-            yield Rated(row["prompt"], tuple((t, tuple(s + 0.0 for s in v)) for t, v in answers))
-
-
-def _read_ultrafeedback(path: Path, problems: Problems) -> Iterator[Rated]:
-    for line, query, completions in compat._records(path, problems):
-        answers = []
-        for completion in completions:
-            ratings = [rating_of(completion, name) for name in ANNOTATIONS]
-            if all(isinstance(one, str) and one.isdecimal() for one in ratings):
-                answers.append((completion.get("response"), tuple(int(str(r)) for r in ratings)))
-            else:
-                problems.found("bad rating", path.name, line, f"ratings: {ratings}")
-        yield Rated(query, tuple(answers))
-
-
-def _count(path: Path) -> int:
-    return sum(1 for _ in compat._records(path, Problems()))
-
-
-def _sft(rated: Iterable[Rated], scheme: Scheme, dataset: str) -> Iterator[tuple[str, str]]:
-    for one in rated:
-        for text, scores in one.answers:
+def _conditioned(queries: Iterable[RatedQuery], scheme: Scheme) -> Iterator[tuple[str, str]]:
+    """Each answer behind a prompt that names its rewards."""
+    for query in queries:
+        for text, scores in query.answers:
             if isinstance(text, str):
-                yield scheme.prompt(one.query, scores), text
+                yield scheme.prompt(query.query, scores), text
 
 
-def _cdpo(rated: Iterable[Rated], scheme: Scheme) -> Iterator[tuple[str, Any, Any]]:
-    for one in rated:
-        query = scheme.prompt(one.query)
-        for first, second in combinations(one.answers, 2):
-            distances = [
-                -sum(
-                    abs(target - score)
-                    for target, score in zip(scheme.targets, scores, strict=True)
-                )
-                for _, scores in (first, second)
-            ]
-            if any(map(math.isnan, distances)):
+def _nearer_to_target(
+    queries: Iterable[RatedQuery], scheme: Scheme
+) -> Iterator[tuple[str, Any, Any]]:
+    """Every two answers, the one first whose rewards are nearer to the target."""
+    for query in queries:
+        prompt = scheme.prompt(query.query)
+        for pair in combinations(query.answers, 2):
+            first, second = (
+                -sum(map(abs, (t - s for t, s in zip(scheme.targets, scores, strict=True))))
+                for _, scores in pair
+            )
+            if math.isnan(first) or math.isnan(second):
                 raise DataError(
-                    f"All arrays must be of the same length: answers to {one.query[:60]!r} have no "
-                    "score, on which the research script fails. Build without research_compat."
+                    f"All arrays must be of the same length: answers to {query.query[:60]!r} have "
+                    "no score, on which the research script fails. Build without research_compat."
                 )
-            better, worse = (first, second) if distances[0] >= distances[1] else (second, first)
-            yield query, better[0], worse[0]
+            chosen, rejected = pair if first >= second else pair[::-1]
+            yield prompt, chosen[0], rejected[0]
 
 
-def _ranked(rated: Iterable[Rated], index: int) -> Iterator[tuple[str, Any, Any]]:
-    for one in rated:
-        for first, second in combinations(one.answers, 2):
+def _higher(queries: Iterable[RatedQuery], index: int) -> Iterator[tuple[str, Any, Any]]:
+    """Every two answers, the one first that an objective rates higher."""
+    for query in queries:
+        for first, second in combinations(query.answers, 2):
             lower = first[1][index] < second[1][index]
-            better, worse = (second, first) if lower else (first, second)
-            yield one.query, better[0], worse[0]
+            chosen, rejected = (second, first) if lower else (first, second)
+            yield query.query, chosen[0], rejected[0]
 
 
 class _Writer:
-    def __init__(
-        self,
-        folder: Path,
-        rng: random.Random,
-        validation: int | None,
-        research_compat: bool,
-        report: BuildReport,
-    ) -> None:
-        self._folder = folder
-        self._rng = rng
-        self._validation = validation
-        self._compat = research_compat
-        self._report = report
+    def __init__(self, folder: Path, options: BuildOptions, report: BuildReport) -> None:
+        self._folder, self._options, self._report = folder, options, report
+        self._rng = random.Random(options.seed)
 
-    def _aside(self, rows: int) -> int:
-        if self._compat:
-            return VALIDATION if self._validation is None else self._validation
-        return validation_size(rows, self._validation)
-
-    def conversations(
-        self, items: Iterable[tuple[str, str]], dataset: str, golden: Sequence[Any] | None
-    ) -> None:
+    def conversations(self, items: Iterable[tuple[str, str]]) -> None:
         rows = [
             {
                 "id": at,
@@ -305,37 +171,36 @@ class _Writer:
             for at, (prompt, text) in enumerate(items)
         ]
         self._rng.shuffle(rows)
-        if dataset == "HH-RLHF":
-            self._report.output.append(str(len(rows)))
         aside = self._aside(len(rows))
         for name, part in (("train.json", rows[aside:]), ("val.json", rows[:aside])):
-            (self._folder / name).write_text(json.dumps(part), encoding="utf-8")
+            with whole_file(self._folder / name) as unfinished:
+                unfinished.write_text(json.dumps(part), encoding="utf-8")
             self._report.sizes[name] = len(part)
-        told = f"Train: {len(rows[aside:])}, val: {len(rows[:aside])}"
-        self._report.output.append(told if golden is None else f"{told}, test: {len(golden)}")
 
-    def pairs(
-        self, pairs: Iterable[tuple[str, Any, Any]], dataset: str, golden: Sequence[Any] | None
-    ) -> None:
+    def pairs(self, pairs: Iterable[tuple[str, Any, Any]]) -> None:
         rows = list(pairs)
-        if not self._compat:
+        if not self._options.research_compat:
             self._rng.shuffle(rows)
-        if dataset == "HH-RLHF":
-            self._report.output.append(str(len(rows)))
         aside = self._aside(len(rows))
         self._csv("train.csv", rows[aside:])
         self._csv("val.csv", rows[:aside])
-        self._report.output.append(f"Train: {len(rows[aside:])}, val: {len(rows[:aside])}")
 
     def halves(self, name: str, rows: list[tuple[str, Any, Any]]) -> None:
-        if not self._compat:
+        if not self._options.research_compat:
             self._rng.shuffle(rows)
-        half = len(rows) // 2
-        aside = VALIDATION if self._validation is None else self._validation
+        half, validation = len(rows) // 2, self._options.validation
         self._csv(f"{name}_train.csv", rows[:half])
+        aside = VALIDATION if validation is None else validation
         self._csv(f"{name}_val.csv", rows[half : half + aside])
+
+    def _aside(self, rows: int) -> int:
+        validation = self._options.validation
+        if self._options.research_compat:
+            return VALIDATION if validation is None else validation
+        return validation_size(rows, validation)
 
     def _csv(self, name: str, rows: Sequence[tuple[str, Any, Any]]) -> None:
         frame = pd.DataFrame(rows, columns=list(PAIR_COLUMNS))
-        frame.to_csv(self._folder / name, index=False, escapechar="\\")
+        with whole_file(self._folder / name) as unfinished:
+            frame.to_csv(unfinished, index=False, escapechar="\\")
         self._report.sizes[name] = len(rows)

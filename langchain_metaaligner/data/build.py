@@ -5,46 +5,28 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from langchain_metaaligner.data import compat
 from langchain_metaaligner.data.hh_rlhf import read_hh_rlhf
 from langchain_metaaligner.data.imhi import read_expert_queries, read_imhi
+from langchain_metaaligner.data.options import BuildOptions
 from langchain_metaaligner.data.preferences import Preference, WeakToStrong, weak_to_strong
+from langchain_metaaligner.data.records import Records, records_of
 from langchain_metaaligner.data.released import numbered_conversations, read_prompt
-from langchain_metaaligner.data.report import BuildReport, Progress, check_split
+from langchain_metaaligner.data.report import BuildReport
 from langchain_metaaligner.data.spool import Layout, Spool, shuffled, validation_size
 from langchain_metaaligner.data.ultrafeedback import TEST_COLUMNS, read_golden, read_ultrafeedback
-from langchain_metaaligner.errors import DataError
 from langchain_metaaligner.tables.csv import write_csv
-from langchain_metaaligner.tables.problems import Duplicates, OnProblem, Problems
+from langchain_metaaligner.tables.problems import OnProblem, Problems
 from langchain_metaaligner.templates import EditTemplate
-
-__all__ = [
-    "BuildReport",
-    "build_hh_rlhf",
-    "build_imhi",
-    "build_released",
-    "build_ultrafeedback",
-    "check_split",
-]
-
 
 EQUAL_VALIDATION = 5_000
 """How many equal pairs the paper sets aside on UltraFeedback (Table 5)."""
 
 
 def build_hh_rlhf(
-    scored: Path,
-    output: Path,
-    *,
-    seed: int,
-    split: str = "train",
-    validation: int | None = None,
-    warm_up: float = 0.1,
-    research_compat: bool = False,
-    on_problem: OnProblem = "skip",
-    duplicates: Duplicates | None = None,
-    progress: Progress = iter,
+    scored: Path, output: Path, options: BuildOptions | None = None, **settings: Any
 ) -> BuildReport:
     """Build the HH-RLHF data set from its scored CSV by Algorithm 1.
 
@@ -55,87 +37,72 @@ def build_hh_rlhf(
     Args:
         scored: the CSV; see `read_hh_rlhf`.
         output: a folder, made if it is not there.
-        seed: of all shuffling.
-        split: ``"train"`` or ``"test"``.
-        validation: contrastive pairs to set aside; by itself 15,000, and at most a tenth.
-        warm_up: share of the equal pairs that also serve as identical pairs (section 3.2.2).
-        research_compat: write what ``HH_RLHF_make_aligner_data.py`` writes, byte for byte, after
-            ``random.seed(seed)``; its bugs too. There is no warm-up then, and 15,000 pairs are set
-            aside unless ``validation`` says otherwise.
-        on_problem: ``"skip"`` or ``"raise"``; see `Problems`.
-        duplicates: ``"keep"``, ``"skip"`` or ``"raise"``; see `Problems`.
-        progress: wraps the pairs as they are made, and again as they are written.
+        options: how it is built.
+        **settings: fields of `BuildOptions`, in place of ``options``; at least ``seed``.
 
     Raises:
         DataError: if the file cannot be read, or an option cannot work.
     """
-    check_split(split)
-    problems = _problems(output, on_problem, duplicates, scored)
-    if research_compat:
-        return compat.build_hh_rlhf(
-            scored, output, seed=seed, split=split, validation=validation, problems=problems,
-            progress=progress,
-        )  # fmt: skip
-    pairs = _pairs(read_hh_rlhf(scored, problems), "HH-RLHF", rng := random.Random(seed))
-    return _write(pairs, output, rng, split, validation, warm_up, problems, progress)
+    options = BuildOptions.of(options, settings)
+    problems = options.problems(output, [scored.name])
+    if options.research_compat:
+        return compat.build_hh_rlhf(scored, output, options, problems)
+    pairs = _pairs(read_hh_rlhf(scored, problems), "HH-RLHF", rng := random.Random(options.seed))
+    return _write(pairs, output, rng, options, problems)
 
 
 def build_ultrafeedback(
-    records: Path,
+    records: Records | Path | str,
     output: Path,
+    options: BuildOptions | None = None,
     *,
-    seed: int,
-    test: Path | None = None,
-    validation: int | None = None,
-    warm_up: float = 0.1,
-    research_compat: bool = False,
-    on_problem: OnProblem = "skip",
-    duplicates: Duplicates | None = None,
-    progress: Progress = iter,
+    test: Records | Path | str | None = None,
+    **settings: Any,
 ) -> BuildReport:
     """Build the UltraFeedback data set from raw records by Algorithm 1.
 
     As `build_hh_rlhf`, and ``all_equal/val.json`` has equal pairs that are set aside: 5,000, and at
     most a tenth. ``test``, if given, becomes ``no_equal/test.csv`` with a golden response to each
     query. ``research_compat`` writes what ``UltraFeedback_make_aligner_data.py`` writes.
+
+    Args:
+        records: see `records_of`; `Records.divided` makes the research's two parts.
+        output: a folder, made if it is not there.
+        options: how it is built.
+        test: the records of the test part.
+        **settings: fields of `BuildOptions`, in place of ``options``; at least ``seed``.
+
+    Raises:
+        DataError: as `build_hh_rlhf`.
     """
-    sources = (records, test) if test else (records,)
-    problems = _problems(output, on_problem, duplicates, *sources)
-    if research_compat:
-        return compat.build_ultrafeedback(
-            records, output, seed=seed, test=test, validation=validation, problems=problems,
-            progress=progress,
-        )  # fmt: skip
-    pairs = _pairs(
-        read_ultrafeedback(records, problems), "UltraFeedback", rng := random.Random(seed)
-    )
-    report = _write(
-        pairs, output, rng, "train", validation, warm_up, problems, progress, EQUAL_VALIDATION
-    )
-    return _with_test(report, output, read_golden(test, problems) if test else None)
+    options = BuildOptions.of(options, settings)
+    training = records_of(records)
+    tested = None if test is None else records_of(test)
+    problems = options.problems(output, [*training.sources, *(tested.sources if tested else ())])
+    if options.research_compat:
+        return compat.build_ultrafeedback(training, output, options, problems, tested)
+    preferences = read_ultrafeedback(training, problems)
+    pairs = _pairs(preferences, "UltraFeedback", rng := random.Random(options.seed))
+    report = _write(pairs, output, rng, options, problems, EQUAL_VALIDATION)
+    return _with_test(report, output, read_golden(tested, problems) if tested else None)
 
 
 def build_imhi(
     ratings: Path,
     output: Path,
+    options: BuildOptions | None = None,
     *,
-    seed: int,
-    split: str = "train",
     test: Path | None = None,
-    validation: int | None = None,
-    warm_up: float = 0.1,
-    on_problem: OnProblem = "skip",
-    duplicates: Duplicates | None = None,
-    progress: Progress = iter,
+    **settings: Any,
 ) -> BuildReport:
     """Build an IMHI data set from expert ratings by Algorithm 1; see `read_imhi`.
 
     As `build_hh_rlhf`; ``test``, a test file of the IMHI benchmark, becomes ``no_equal/test.csv``.
     """
-    check_split(split)
-    problems = _problems(output, on_problem, duplicates, *((ratings, test) if test else (ratings,)))
-    pairs = _pairs(read_imhi(ratings, problems), "IMHI", rng := random.Random(seed))
-    report = _write(pairs, output, rng, split, validation, warm_up, problems, progress)
+    options = BuildOptions.of(options, settings)
+    problems = options.problems(output, [path.name for path in (ratings, test) if path])
+    pairs = _pairs(read_imhi(ratings, problems), "IMHI", rng := random.Random(options.seed))
+    report = _write(pairs, output, rng, options, problems)
     return _with_test(report, output, read_expert_queries(test, problems) if test else None)
 
 
@@ -145,12 +112,12 @@ def build_released(
     *,
     part: str = "no_equal/train",
     on_problem: OnProblem = "skip",
-    progress: Progress = iter,
+    progress: Any = iter,
 ) -> BuildReport:
     """Take over released conversations, such as HH-RLHF-MetaAligner-Data, as they are.
 
-    Kind and objectives are read out of the prompts. A prompt of no known template is a problem, and
-    so is one without objectives, which the research's builders made of ties.
+    Kind and objectives are read out of the prompts; ids count anew. A prompt of no known template
+    is a problem, and so is one without objectives, which the research's builders made of ties.
 
     Args:
         conversations: a JSON array, or JSON lines (``.jsonl``); see `read_conversations`.
@@ -159,7 +126,8 @@ def build_released(
         on_problem: ``"skip"`` or ``"raise"``; see `Problems`.
         progress: wraps the pairs as they are read, and again as they are written.
     """
-    problems = _problems(output, on_problem, "keep", conversations)
+    options = BuildOptions(seed=0, on_problem=on_problem, duplicates="keep", progress=progress)
+    problems = options.problems(output, [conversations.name])
     report = BuildReport(problems)
     with Spool(output) as spool:
         _fill(spool, progress(_taken_over(conversations, problems)), report)
@@ -183,19 +151,11 @@ def _taken_over(conversations: Path, problems: Problems) -> Iterator[WeakToStron
             yield WeakToStrong(parts.mode, parts.objectives, "", "", completion, prompt)
 
 
-def _problems(
-    output: Path, on_problem: OnProblem, duplicates: Duplicates | None, *sources: Path
-) -> Problems:
-    problems = Problems(on_problem, duplicates, output / "problems.jsonl")
-    problems.open_log(path.name for path in sources)
-    return problems
-
-
 def _pairs(
     preferences: Iterable[Preference], template: str, rng: random.Random
 ) -> Iterator[WeakToStrong]:
     form = EditTemplate.named(template)
-    return (pair for one in preferences for pair in weak_to_strong(one, form, rng))
+    return (pair for preference in preferences for pair in weak_to_strong(preference, form, rng))
 
 
 def _fill(spool: Spool, pairs: Iterable[WeakToStrong], report: BuildReport) -> None:
@@ -209,24 +169,19 @@ def _write(
     pairs: Iterable[WeakToStrong],
     output: Path,
     rng: random.Random,
-    split: str,
-    validation: int | None,
-    warm_up: float,
+    options: BuildOptions,
     problems: Problems,
-    progress: Progress,
     equal_validation: int = 0,
 ) -> BuildReport:
-    if not 0 <= warm_up <= 1:
-        raise DataError(f"warm_up={warm_up} is no share. Give a number from 0 to 1.")
     report = BuildReport(problems)
     with Spool(output) as spool:
-        _fill(spool, progress(pairs), report)
+        _fill(spool, options.progress(pairs), report)
         better, equal = shuffled(spool.better, rng), spool.equal
-        layout = Layout(spool, output, progress)
-        if split == "test":
+        layout = Layout(spool, output, options.progress)
+        if options.split == "test":
             parts = {"no_equal/test": better, "all_equal/val": equal}
         else:
-            aside = validation_size(len(better), validation)
+            aside = validation_size(len(better), options.validation)
             parts = {"no_equal/train": better[aside:], "no_equal/val": better[:aside]}
             if equal_validation:
                 equal = shuffled(equal, rng)
@@ -235,8 +190,8 @@ def _write(
             parts["all_equal/train"] = equal
         for name, places in parts.items():
             report.sizes[f"{name}.json"] = layout.part(name, places)
-        if split == "train" and warm_up:
-            count = min(len(equal), max(1, round(warm_up * len(equal))))
+        if options.split == "train" and options.warm_up:
+            count = min(len(equal), max(1, round(options.warm_up * len(equal))))
             identical = [equal[index] for index in rng.sample(range(len(equal)), count)]
             name = "warm_up/train"
             report.sizes[f"{name}.json"] = layout.part(name, identical, identical=True)

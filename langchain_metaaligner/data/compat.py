@@ -16,27 +16,22 @@ from typing import Any
 import pandas as pd
 
 from langchain_metaaligner.data import hh_rlhf
+from langchain_metaaligner.data.options import BuildOptions
 from langchain_metaaligner.data.preferences import WeakToStrong
-from langchain_metaaligner.data.report import BuildReport, Progress, check_split
+from langchain_metaaligner.data.records import Records
+from langchain_metaaligner.data.report import BuildReport
 from langchain_metaaligner.data.spool import VALIDATION, Layout, Spool, shuffled
 from langchain_metaaligner.data.ultrafeedback import ANNOTATIONS, TEST_COLUMNS, rating_of
 from langchain_metaaligner.errors import DataError
 from langchain_metaaligner.objectives import KNOWN
 from langchain_metaaligner.tables.csv import check_columns
-from langchain_metaaligner.tables.jsonl import json_lines, open_text
 from langchain_metaaligner.tables.problems import Problems
+from langchain_metaaligner.tables.text import open_text
 from langchain_metaaligner.templates import EditTemplate, Mode
 
 
 def build_hh_rlhf(
-    scored: Path,
-    output: Path,
-    *,
-    seed: int,
-    split: str = "train",
-    validation: int | None = None,
-    problems: Problems | None = None,
-    progress: Progress = iter,
+    scored: Path, output: Path, options: BuildOptions, problems: Problems
 ) -> BuildReport:
     """What ``HH_RLHF_make_aligner_data.py`` makes of a scored CSV.
 
@@ -47,16 +42,16 @@ def build_hh_rlhf(
     Raises:
         DataError: if the file is not there or is no table, or lacks a column.
     """
-    check_split(split)
-    table = _read_table(scored)
-    rng = random.Random(seed)
-    report = BuildReport(problems or Problems())
+    table = read_table(scored)
+    rng = random.Random(options.seed)
+    report = BuildReport(problems)
     with Spool(output) as spool:
-        for pair in progress(_hh_rlhf_pairs(table, scored.name, rng, report)):
+        for pair in options.progress(_hh_rlhf_pairs(table, scored.name, rng, report)):
             spool.add(pair)
-        better, layout = _counted(spool, report, 3, rng), Layout(spool, output, progress)
-        if split == "train":
-            sizes = _write_train(layout, better, spool.equal, report, validation)
+        better = _counted(spool, report, 3, rng)
+        layout = Layout(spool, output, options.progress)
+        if options.split == "train":
+            sizes = _write_train(layout, better, spool.equal, report, options.validation)
             report.output.append("Train: {}, val: {}".format(*sizes))
         else:
             report.sizes["no_equal/test.json"] = layout.part("no_equal/test", better)
@@ -67,7 +62,12 @@ def build_hh_rlhf(
     return report
 
 
-def _read_table(scored: Path) -> pd.DataFrame:
+def read_table(scored: Path) -> pd.DataFrame:
+    """The scored CSV as the scripts read it, with the guesses of pandas.
+
+    Raises:
+        DataError: if the file is not there or is no table, or lacks a column.
+    """
     with open_text(scored) as file:
         try:
             table = pd.read_csv(file)
@@ -138,49 +138,47 @@ def _hh_rlhf_pairs(
 
 
 def build_ultrafeedback(
-    records: Path,
+    records: Records,
     output: Path,
-    *,
-    seed: int,
-    test: Path | None = None,
-    validation: int | None = None,
-    problems: Problems | None = None,
-    progress: Progress = iter,
+    options: BuildOptions,
+    problems: Problems,
+    test: Records | None = None,
 ) -> BuildReport:
     """What ``UltraFeedback_make_aligner_data.py`` makes of raw records.
 
     Raises:
         DataError: if a file is not there, or a record is not like those of UltraFeedback.
     """
-    rng = random.Random(seed)
-    report = BuildReport(problems or Problems())
+    rng = random.Random(options.seed)
+    report = BuildReport(problems)
     report.output += ["Preparing the test data...", "Test data prepared!"]
-    golden = list(_golden(test, report.problems)) if test is not None else []
+    golden = list(read_best(test, problems)) if test is not None else []
     with Spool(output) as spool:
-        for pair in progress(_ultrafeedback_pairs(records, rng, report)):
+        for pair in options.progress(_ultrafeedback_pairs(records, rng, report)):
             spool.add(pair)
-        better, layout = _counted(spool, report, 4, rng), Layout(spool, output, progress)
-        sizes = _write_train(layout, better, spool.equal, report, validation)
+        better = _counted(spool, report, 4, rng)
+        layout = Layout(spool, output, options.progress)
+        sizes = _write_train(layout, better, spool.equal, report, options.validation)
         report.output.append("Train: {}, val: {}, test: {}".format(*sizes, len(golden)))
         layout.finish()
-    name = "no_equal/test.csv"
-    pd.DataFrame(golden, columns=TEST_COLUMNS).to_csv(output / name, index=False, escapechar="\\")
-    report.sizes[name] = len(golden)
-    report.problems.flush()
+    report.sizes["no_equal/test.csv"] = write_best(output / "no_equal" / "test.csv", golden)
+    problems.flush()
     return report
 
 
-def _records(path: Path, problems: Problems) -> Iterator[tuple[int, str, list[Any]]]:
-    for line, record in json_lines(path, problems):
+def read_raw(records: Records, problems: Problems) -> Iterator[tuple[str, int, str, list[Any]]]:
+    """File, line, query and completions of raw records, whatever these are worth."""
+    for name, line, record in records.read(problems):
         completions = record.get("completions")
         if "instruction" in record and isinstance(completions, list):
-            yield line, record["instruction"], [c for c in completions if isinstance(c, dict)]
+            yield name, line, record["instruction"], [c for c in completions if isinstance(c, dict)]
         else:
-            problems.found("missing field", path.name, line, "instruction or completions")
+            problems.found("missing field", name, line, "instruction or completions")
 
 
-def _golden(path: Path, problems: Problems) -> Iterator[tuple[str, str]]:
-    for _, query, completions in _records(path, problems):
+def read_best(records: Records, problems: Problems) -> Iterator[tuple[str, str]]:
+    """Each query with the first answer of the highest sum of whole ratings."""
+    for _, _, query, completions in read_raw(records, problems):
         rated: list[tuple[int, str]] = []
         for completion in completions:
             text = completion.get("response")
@@ -192,20 +190,35 @@ def _golden(path: Path, problems: Problems) -> Iterator[tuple[str, str]]:
             yield query, max(rated, key=lambda answer: answer[0])[1]  # the first of several
 
 
+def write_best(path: Path, golden: Sequence[tuple[str, str]]) -> int:
+    """Write queries and golden answers as the scripts do; return their number."""
+    pd.DataFrame(golden, columns=TEST_COLUMNS).to_csv(path, index=False, escapechar="\\")
+    return len(golden)
+
+
+def whole_ratings(
+    completion: dict[str, Any], source: str, line: int, problems: Problems
+) -> list[int] | None:
+    """The four ratings, where all are whole numbers in text, as the scripts want them."""
+    ratings = [rating_of(completion, name) for name in ANNOTATIONS]
+    if all(isinstance(rating, str) and rating.isdecimal() for rating in ratings):
+        return [int(str(rating)) for rating in ratings]
+    problems.found("bad rating", source, line, f"ratings: {ratings}")
+    return None
+
+
 def _ultrafeedback_pairs(
-    path: Path, rng: random.Random, report: BuildReport
+    records: Records, rng: random.Random, report: BuildReport
 ) -> Iterator[WeakToStrong]:
     place, count = len(report.output), 0
     make = _maker("UltraFeedback")
-    for count, (line, question, completions) in enumerate(_records(path, report.problems), 1):
+    raw = read_raw(records, report.problems)
+    for count, (name, line, question, completions) in enumerate(raw, 1):
         rated = []
         for completion in completions:
-            ratings = [rating_of(completion, name) for name in ANNOTATIONS]
-            if all(isinstance(rating, str) and rating.isdecimal() for rating in ratings):
-                scores = [int(str(rating)) for rating in ratings]
+            scores = whole_ratings(completion, name, line, report.problems)
+            if scores is not None:
                 rated.append((completion.get("response"), scores))
-            else:
-                report.problems.found("bad rating", path.name, line, f"ratings: {ratings}")
         yield from _query_pairs(question, rated, rng, report, make)
         if count % 100 == 0:
             report.output.append(f"{count} queries processed.")

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from langchain_metaaligner.objectives import known_objective
-from langchain_metaaligner.tables.jsonl import is_unicode, json_array, json_lines
+from langchain_metaaligner.tables.jsonl import json_array, json_lines
 from langchain_metaaligner.tables.problems import Problems
+from langchain_metaaligner.tables.text import is_unicode
 from langchain_metaaligner.templates import TEMPLATES, EditTemplate, Mode
 
 

@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
-from langchain_metaaligner.errors import DataError, nearest
+from langchain_metaaligner.errors import DataError
 from langchain_metaaligner.tables.problems import Problems
-
-SPLITS = ("train", "test")
-
-Progress = Callable[[Iterable[Any]], Iterable[Any]]
-"""Wraps what is made or written, and passes it on, to show how far things are."""
 
 
 @dataclass
@@ -33,14 +26,20 @@ class BuildReport:
     output: list[str] = field(default_factory=list)
 
 
-def check_split(split: str) -> None:
-    """Refuse anything but ``train`` and ``test``.
+def require_pairs(report: BuildReport, source: str) -> None:
+    """Refuse a source of which nothing could be made.
 
     Raises:
-        DataError: if it is neither.
+        DataError: says what was wrong with it.
     """
-    if split not in SPLITS:
-        raise DataError(
-            f"Unknown split {split!r}.{nearest(str(split), SPLITS)} "
-            f"Give one of: {', '.join(SPLITS)}."
-        )
+    if any(report.sizes.values()):
+        return
+    problems = report.problems
+    wrong = ", ".join(f"{kind} ({times:,})" for kind, times in problems.counts.items())
+    if problems.all:
+        first = problems.all[0]
+        wrong += f"; the first is line {first.line} of {first.source}, {first.detail:.100}"
+    raise DataError(
+        f"Nothing could be made of {source}: {wrong or 'it holds no two answers to compare'}. "
+        "Give a file with the fields that the documentation of the data sets names."
+    )

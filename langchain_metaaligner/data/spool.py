@@ -24,8 +24,8 @@ from datasets.utils.logging import (
     is_progress_bar_enabled,
 )
 
+from langchain_metaaligner.data.options import Progress
 from langchain_metaaligner.data.preferences import WeakToStrong
-from langchain_metaaligner.data.report import Progress
 from langchain_metaaligner.errors import DataError
 
 #: How many shuffled contrastive pairs the research sets aside for validation.

@@ -1,45 +1,34 @@
-"""Reads (question, answer) out of any LangChain value; writes the edit back in the same shape."""
+"""Reads (question, answer) out of any LangChain value."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 from langchain_core.documents import Document
-from langchain_core.messages import (
-    AIMessage,
-    AIMessageChunk,
-    BaseMessage,
-    convert_to_messages,
-    message_chunk_to_message,
-)
+from langchain_core.messages import BaseMessage, HumanMessage, ToolMessage, convert_to_messages
 from langchain_core.prompt_values import PromptValue
-from langchain_core.runnables.utils import AddableDict
+from pydantic import BaseModel
 
-from langchain_metaaligner.edit.record import Alignment
+from langchain_metaaligner.edit.content import text_of, untouched
+from langchain_metaaligner.edit.shapes import (
+    DictShape,
+    ListShape,
+    MessageShape,
+    ObjectShape,
+    RawShape,
+    Shape,
+    TextShape,
+)
 from langchain_metaaligner.errors import ShapeError
+from langchain_metaaligner.templates import role_of
 
 QUESTION_KEYS = ("question", "input", "query", "prompt")
 ANSWER_KEYS = ("answer", "response", "output", "result")
 
 Question = str | Sequence[BaseMessage]
-
-
-class Shape(Protocol):
-    """How an answer goes back into the value that it came from."""
-
-    def write(self, alignment: Alignment) -> Any:
-        """The whole value with the final answer in it."""
-
-    def opening(self) -> Iterator[Any]:
-        """Stream chunks that come before the answer."""
-
-    def piece(self, text: str) -> Iterator[Any]:
-        """Stream chunks for a piece of the answer."""
-
-    def closing(self, alignment: Alignment) -> Iterator[Any]:
-        """Stream chunks that come after the answer, the record among them."""
 
 
 @dataclass(frozen=True)
@@ -63,20 +52,31 @@ class Exchange:
     untouched: str | None = None
 
 
-def read(
-    value: Any,
-    question_key: str | None = None,
-    answer_key: str | None = None,
-    context_key: str | None = "context",
-) -> Exchange:
+@dataclass(frozen=True)
+class Keys:
+    """Under which keys of a dict, or fields of an object, things stand.
+
+    Attributes:
+        question: of the question; None for the usual ones, `QUESTION_KEYS`.
+        answer: of the answer; None for the usual ones, `ANSWER_KEYS`.
+        context: of retrieved texts; None leaves them out.
+        history: of the turns before the question; None leaves them out.
+    """
+
+    question: str | None = None
+    answer: str | None = None
+    context: str | None = "context"
+    history: str | None = "chat_history"
+
+
+def read(value: Any, keys: Keys = Keys()) -> Exchange:
     """The exchange in a value from the chain.
 
     Args:
         value: a string, an AI message, a list of messages, ``{"messages": [...]}``, or a dict
-            with a question and an answer.
-        question_key: the key of the question, where it is none of `QUESTION_KEYS`.
-        answer_key: the key of the answer, where it is none of `ANSWER_KEYS`.
-        context_key: the key of the retrieved context; None leaves it out.
+            with a question and an answer; an object with such fields; messages also as dicts
+            (``{"role": ..., "content": ...}``) and ``(role, text)`` tuples.
+        keys: where things stand in a dict.
 
     Raises:
         ShapeError: if no answer can be read.
@@ -85,89 +85,103 @@ def read(
         return _read_answer(value)
     if isinstance(value, list | tuple) and value:
         return _read_messages(list(value))
-    if isinstance(value, Mapping):
-        if answer_key is not None or not isinstance(value.get("messages"), list):
-            return _read_pair(value, question_key, answer_key, context_key)
-        inside = _read_messages(value["messages"])
-        return replace(inside, shape=_InDict(inside.shape, value, "messages"))
-    raise ShapeError(
-        f"No answer can be read from a {type(value).__name__}: {value!r:.200}. {_ALLOWED}"
-    )
+    fields = value if isinstance(value, Mapping) else _fields(value)
+    if fields is None:
+        raise ShapeError(
+            f"No answer can be read from a {type(value).__name__}: {value!r:.200}. {_ALLOWED}"
+        )
+    put_back = DictShape if isinstance(value, Mapping) else ObjectShape
+    if keys.answer is None and isinstance(fields.get("messages"), list):
+        exchange = _read_messages(fields["messages"])
+        return replace(exchange, shape=put_back(exchange.shape, value, "messages"))
+    if _is_raw_message(value):
+        return _read_answer(value)
+    key, exchange = _read_pair(fields, keys)
+    return replace(exchange, shape=put_back(exchange.shape, value, key))
 
 
 _ALLOWED = (
-    "Give a string or AIMessage from a model, a list of messages that ends with an AIMessage, "
+    "Give a string or AIMessage from a model, a list of messages that ends with an answer, "
     '{"messages": [...]}, or {"question": ..., "answer": ...}.'
 )
 
 
-def _read_answer(value: str | BaseMessage) -> Exchange:
+def _fields(value: Any) -> dict[str, Any] | None:
+    """The fields of a pydantic object or a dataclass."""
+    if isinstance(value, BaseModel):
+        return dict(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    return None
+
+
+def _is_raw_message(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return "content" in value and ("role" in value or "type" in value)
+    pair = isinstance(value, list | tuple) and len(value) == 2
+    return pair and isinstance(value[0], str) and isinstance(value[1], str | list)
+
+
+def _read_answer(value: Any) -> Exchange:
     if isinstance(value, str):
-        return Exchange(value, _Text(), value, untouched=None if value.strip() else "empty_draft")
-    if not isinstance(value, AIMessage):
-        raise ShapeError(
-            f"The last message is a {type(value).__name__}, not an answer of a model. {_ALLOWED}"
+        return Exchange(
+            value, TextShape(), value, untouched=None if value.strip() else "empty_draft"
         )
-    return Exchange(value.text, _Message(value), value, untouched=_untouched(value))
-
-
-def _untouched(message: AIMessage) -> str | None:
-    if message.tool_calls or message.invalid_tool_calls:
-        return "tool_calls"
-    if not isinstance(message.content, str) and not _is_one_text(message.content):
-        return "not_one_text" if message.content else "empty_draft"
-    return None if message.text.strip() else "empty_draft"
-
-
-def _is_one_text(content: list[Any]) -> bool:
-    if len(content) != 1:
-        return False
-    block = content[0]
-    return isinstance(block, str) or (
-        isinstance(block, dict)
-        and block.get("type") == "text"
-        and isinstance(block.get("text"), str)
+    message = value if isinstance(value, BaseMessage) else _message(value)
+    if role_of(message) != "ai":
+        raise ShapeError(
+            f"The last message is a {type(message).__name__}, not an answer of a model. {_ALLOWED}"
+        )
+    return Exchange(
+        text_of(message.content),
+        MessageShape(message) if isinstance(value, BaseMessage) else RawShape(value),
+        message,
+        untouched=untouched(message),
     )
 
 
-def _read_messages(messages: list[Any]) -> Exchange:
-    if not messages or not all(isinstance(message, BaseMessage) for message in messages):
-        raise ShapeError(f"Not a list of messages: {messages!r:.200}. {_ALLOWED}")
-    answer = _read_answer(messages[-1])
-    return replace(answer, shape=_InList(answer.shape, messages[:-1]), question=messages[:-1])
+def _read_messages(items: list[Any]) -> Exchange:
+    readable = all(isinstance(item, BaseMessage) or _is_raw_message(item) for item in items)
+    if not items or not readable:
+        raise ShapeError(f"Not a list of messages: {items!r:.200}. {_ALLOWED}")
+    if isinstance(items[-1], ToolMessage):  # where an agent ends with a structured response
+        shape = ListShape(MessageShape(items[-1]), items[:-1])
+        return Exchange(items[-1].text, shape, items[-1], untouched="tool_calls")
+    answer = _read_answer(items[-1])
+    before = read_question(items[:-1]) or None  # an answer alone has its question found
+    return replace(answer, shape=ListShape(answer.shape, items[:-1]), question=before)
 
 
-def _read_pair(
-    value: Mapping[str, Any],
-    question_key: str | None,
-    answer_key: str | None,
-    context_key: str | None,
-) -> Exchange:
-    key = _key(value, answer_key, ANSWER_KEYS)
+def _message(value: Any) -> BaseMessage:
+    message: BaseMessage = read_question([value])[0]  # type: ignore[assignment]
+    return message
+
+
+def _read_pair(value: Mapping[str, Any], keys: Keys) -> tuple[str, Exchange]:
+    key = _key(value, keys.answer, ANSWER_KEYS)
     if key is None:
-        wanted = repr(answer_key) if answer_key else ", ".join(map(repr, ANSWER_KEYS))
+        wanted = repr(keys.answer) if keys.answer else ", ".join(map(repr, ANSWER_KEYS))
         raise ShapeError(
             f"The dict has no answer. Its keys are {', '.join(map(repr, value)) or 'none'}; "
             f"the answer is looked for under {wanted}. Name yours with answer_key=."
         )
-    if not isinstance(value[key], str | AIMessage):
+    if not isinstance(value[key], str | BaseMessage) and not _is_raw_message(value[key]):
         raise ShapeError(
             f"The answer under {key!r} is a {type(value[key]).__name__}: {value[key]!r:.200}. "
             "It must be a string or an AIMessage."
         )
     answer = _read_answer(value[key])
-    asked = _key(value, question_key, QUESTION_KEYS)
-    if asked is None and question_key is not None:
+    asked = _key(value, keys.question, QUESTION_KEYS)
+    if asked is None and keys.question is not None:
         raise ShapeError(
-            f"The dict has no {question_key!r}, named by question_key=; "
+            f"The dict has no {keys.question!r}, named by question_key=; "
             f"its keys are {', '.join(map(repr, value))}."
         )
-    return replace(
-        answer,
-        shape=_InDict(answer.shape, value, key),
-        question=None if asked is None else read_question(value[asked]),
-        context=_texts(value.get(context_key)) if context_key else (),
-    )
+    question = None if asked is None else read_question(value[asked])
+    if question is not None and keys.history:
+        question = _after(_history(value.get(keys.history)), question)
+    context = _texts(value.get(keys.context)) if keys.context else ()
+    return key, replace(answer, question=question, context=context)
 
 
 def _key(value: Mapping[str, Any], named: str | None, usual: tuple[str, ...]) -> str | None:
@@ -197,6 +211,28 @@ def read_question(value: Any) -> Question:
     )
 
 
+def _history(value: Any) -> list[BaseMessage]:
+    """The turns before a question; anything else than messages is not ours."""
+    if not isinstance(value, list | tuple):
+        return []
+    if not all(isinstance(item, BaseMessage) or _is_raw_message(item) for item in value):
+        return []
+    return list(read_question(list(value)))  # type: ignore[arg-type]
+
+
+def _after(history: list[BaseMessage], question: Question) -> Question:
+    """The question with the turns before it, unless it has them already."""
+    asked = [HumanMessage(question)] if isinstance(question, str) else list(question)
+    blank = not any(text_of(message.content).strip() for message in asked)
+    if not history or blank or len(asked) > len(history):
+        return question
+    if role_of(history[-1]) == "human" and text_of(history[-1].content) == text_of(
+        asked[0].content
+    ):
+        history = history[:-1]
+    return [*history, *asked]
+
+
 def _texts(context: Any) -> tuple[str, ...]:
     """Retrieved texts: a string, a document, or a list of either; anything else is not ours."""
     if isinstance(context, str | Document):
@@ -205,104 +241,3 @@ def _texts(context: Any) -> tuple[str, ...]:
         return ()
     texts = (one.page_content if isinstance(one, Document) else one for one in context)
     return tuple(text for text in texts if isinstance(text, str) and text.strip())
-
-
-@dataclass(frozen=True)
-class _Text:
-    def write(self, alignment: Alignment) -> str:
-        return alignment.text
-
-    def opening(self) -> Iterator[Any]:
-        yield from ()
-
-    def piece(self, text: str) -> Iterator[str]:
-        yield text
-
-    def closing(self, alignment: Alignment) -> Iterator[Any]:
-        yield from ()
-
-
-@dataclass(frozen=True)
-class _Message:
-    message: AIMessage
-
-    def write(self, alignment: Alignment) -> AIMessage:
-        # copied, never built anew: a message from a cache carries fields that do not validate
-        message = self.message
-        if isinstance(message, AIMessageChunk):
-            message = message_chunk_to_message(message)  # type: ignore[assignment]
-        update: dict[str, Any] = {"response_metadata": self._metadata(alignment)}
-        if alignment.decision == "edited":
-            update["content"] = self._content(alignment.text)
-        return message.model_copy(update=update)
-
-    def _content(self, text: str) -> str | list[Any]:
-        if isinstance(self.message.content, str):
-            return text
-        block = self.message.content[0]
-        return [text if isinstance(block, str) else {**block, "text": text}]
-
-    def _metadata(self, alignment: Alignment) -> dict[str, Any]:
-        return {**self.message.response_metadata, "metaaligner": alignment.record()}
-
-    def opening(self) -> Iterator[Any]:
-        yield from ()
-
-    def piece(self, text: str) -> Iterator[AIMessageChunk]:
-        yield AIMessageChunk(content=text, id=self.message.id, name=self.message.name)
-
-    def closing(self, alignment: Alignment) -> Iterator[AIMessageChunk]:
-        usage = self.message.usage_metadata
-        yield AIMessageChunk(
-            content="",
-            id=self.message.id,
-            name=self.message.name,
-            additional_kwargs=self.message.additional_kwargs,
-            response_metadata=self._metadata(alignment),
-            usage_metadata=usage if usage and "input_tokens" in usage else None,
-        )
-
-
-@dataclass(frozen=True)
-class _InList:
-    """Lists have no chunks that add up to them, so they are streamed whole."""
-
-    answer: Shape
-    before: list[BaseMessage]
-
-    def write(self, alignment: Alignment) -> list[BaseMessage]:
-        return [*self.before, self.answer.write(alignment)]
-
-    def opening(self) -> Iterator[Any]:
-        yield from ()
-
-    def piece(self, text: str) -> Iterator[Any]:
-        yield from ()
-
-    def closing(self, alignment: Alignment) -> Iterator[Any]:
-        yield self.write(alignment)
-
-
-@dataclass(frozen=True)
-class _InDict:
-    answer: Shape
-    value: Mapping[str, Any]
-    key: str
-
-    def write(self, alignment: Alignment) -> dict[str, Any]:
-        return {**self.value, self.key: self.answer.write(alignment)}
-
-    def opening(self) -> Iterator[AddableDict]:
-        others = {name: item for name, item in self.value.items() if name != self.key}
-        if others:
-            yield AddableDict(others)
-        yield from self._keyed(self.answer.opening())
-
-    def piece(self, text: str) -> Iterator[AddableDict]:
-        yield from self._keyed(self.answer.piece(text))
-
-    def closing(self, alignment: Alignment) -> Iterator[AddableDict]:
-        yield from self._keyed(self.answer.closing(alignment))
-
-    def _keyed(self, chunks: Iterator[Any]) -> Iterator[AddableDict]:
-        return (AddableDict({self.key: chunk}) for chunk in chunks)

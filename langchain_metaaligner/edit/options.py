@@ -1,21 +1,67 @@
-"""What can be chosen about an aligner: `AlignerSettings`."""
+"""What can be chosen about an aligner, and what it comes to for an edit."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from langchain_core.runnables import Runnable, RunnableSerializable
 from pydantic import ConfigDict, Field, InstanceOf, PrivateAttr, field_validator
+from typing_extensions import Self
 
-from langchain_metaaligner.edit.checks import Check, Preserved
+from langchain_metaaligner.edit.checks import BoundCheck, Check, Preserved
+from langchain_metaaligner.edit.editor import Editor
+from langchain_metaaligner.edit.exchange import Keys
 from langchain_metaaligner.edit.gate import RewardGate
 from langchain_metaaligner.errors import SettingError, plain_validation
-from langchain_metaaligner.objectives import Objective, parse_objectives
+from langchain_metaaligner.objectives import Objective, distinct_objectives
 from langchain_metaaligner.templates import EditTemplate, template_for
+
+OnFailure = Literal["original", "raise"]
+OnMissingQuestion = Literal["original", "raise"]
+
+
+@dataclass(frozen=True)
+class EditOptions:
+    """What an edit goes by: the choices of an aligner, each looked up once.
+
+    Attributes:
+        editor: the model that edits.
+        template: how it is asked.
+        objectives: what the edit is to improve.
+        aspects: their texts, as they stand in the prompt.
+        keys: where question and answer stand in a dict.
+        preserve: what of the draft must survive.
+        checks: the caller's own checks.
+        gate: the reward model that must find the edit better, if there is one.
+        candidates: how many edits are asked for each answer.
+        on_failure: whether the draft stands when an edit fails.
+        on_missing_question: whether the draft stands when its question cannot be known.
+        live: whether streams show the edit while it is written.
+    """
+
+    editor: Editor
+    template: EditTemplate
+    objectives: tuple[Objective, ...]
+    aspects: str
+    keys: Keys
+    preserve: tuple[Preserved, ...]
+    checks: tuple[BoundCheck, ...]
+    gate: RewardGate | None
+    candidates: int
+    on_failure: OnFailure
+    on_missing_question: OnMissingQuestion
+    live: bool
+
+    def towards(self, objectives: tuple[Objective, ...]) -> EditOptions:
+        """The same with other objectives."""
+        return replace(self, objectives=objectives, aspects=self.template.aspects(objectives))
 
 
 class AlignerSettings(RunnableSerializable[Any, Any]):
-    """The options of `MetaAlignerRunnable`, checked, and the model and template they lead to.
+    """The options of `MetaAlignerRunnable`, checked.
 
     Raises:
         ObjectiveError: if an objective is unknown, or none is given.
@@ -29,6 +75,10 @@ class AlignerSettings(RunnableSerializable[Any, Any]):
     objectives: tuple[Objective, ...]
     """What the edit is to improve, in this order: names, ``"Name: description"``, `Objective`."""
 
+    request_objectives: Literal["named", "any", "none"] | tuple[Objective, ...] = "named"
+    """What a request may choose by ``configurable``: known objectives and those above by their
+    names, also texts of its own ("any"), nothing ("none"), or the objectives in a list."""
+
     model: str = "mini"
     """A published checkpoint's Hub id, a folder, or ``"mini"``, the bundled one."""
 
@@ -41,14 +91,18 @@ class AlignerSettings(RunnableSerializable[Any, Any]):
     template: str | EditTemplate = "auto"
     """"HH-RLHF", "UltraFeedback" or "IMHI"; "auto" goes by the checkpoint."""
 
-    on_failure: Literal["original", "raise"] = "original"
+    on_failure: OnFailure = "original"
     """Whether the draft stands when an edit fails, or `EditRejectedError` is raised."""
+
+    on_missing_question: OnMissingQuestion = "original"
+    """Whether the draft stands when its question cannot be known, or `MissingQuestionError` is
+    raised."""
 
     preserve: tuple[Preserved, ...] = ()
     """What of the draft must survive: "code", "urls", "numbers", "citations"."""
 
     checks: tuple[Check, ...] = ()
-    """Checks of your own: ``(draft, edit) -> reason`` for refusing the edit, or None."""
+    """Checks of your own, sync or async: ``(draft, edit) -> reason`` for refusing, or None."""
 
     gate: InstanceOf[RewardGate] | None = None
     """A reward model that must find the edit better than the draft."""
@@ -68,7 +122,11 @@ class AlignerSettings(RunnableSerializable[Any, Any]):
     context_key: str | None = "context"
     """The key of retrieved texts in a dict, which go before the question; None leaves them out."""
 
+    history_key: str | None = "chat_history"
+    """The key of the turns before the question in a dict; None leaves them out."""
+
     _own_llm: Runnable[Any, Any] | None = PrivateAttr(default=None)
+    _options: EditOptions | None = PrivateAttr(default=None)
 
     def __init__(self, **options: Any) -> None:
         with plain_validation(type(self)):
@@ -77,7 +135,14 @@ class AlignerSettings(RunnableSerializable[Any, Any]):
     @field_validator("objectives", mode="before")
     @classmethod
     def _parse_objectives(cls, value: Any) -> tuple[Objective, ...]:
-        return parse_objectives(value)
+        return distinct_objectives(value)
+
+    @field_validator("request_objectives", mode="before")
+    @classmethod
+    def _parse_request_objectives(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return value.strip().casefold()
+        return distinct_objectives(value) if value is not None else value
 
     @field_validator("template")
     @classmethod
@@ -101,13 +166,71 @@ class AlignerSettings(RunnableSerializable[Any, Any]):
         return value
 
     def model_post_init(self, context: Any, /) -> None:
-        """Find the checkpoint, so that a wrong name is an error here and not at the first call."""
-        super().model_post_init(context)
-        if self.llm is None:
-            from langchain_metaaligner.models.aligner import AlignerLLM
+        """Find the checkpoint, so that a wrong name is an error here and not at the first call.
 
-            self._own_llm = AlignerLLM(model=self.model, **self.model_kwargs)
+        On an event loop, which the import of torch would hold up, that is left to the first call.
+        """
+        super().model_post_init(context)
+        if self.llm is None and not _on_an_event_loop():
+            self._own_llm = self._built()
         self._check_gate()
+        for check in self.checks:
+            BoundCheck.of(check)
+        self._renew()
+
+    def _renew(self) -> None:
+        """Begin a life of its own, as a new object, a copy, or out of a pickle."""
+        self._options = None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an option as it would be at construction, or leave everything as it was."""
+        if name in type(self).model_fields:
+            twin = self.model_copy(update={name: value})
+            self.__dict__.update(twin.__dict__)
+            self._own_llm, self._options = twin._own_llm, None
+        else:
+            super().__setattr__(name, value)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy, of which what is updated is checked as at construction."""
+        twin = super().model_copy(deep=deep)
+        return type(self)(**{**dict(twin), **update}) if update else twin
+
+    def __eq__(self, other: object) -> bool:
+        """Whether another aligner has the same choices, used or not."""
+        return type(self) is type(other) and dict(self) == dict(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __copy__(self) -> Self:
+        """A copy with the same model, checks and gate."""
+        twin = super().__copy__()
+        twin._renew()
+        return twin
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """A copy with copies of them."""
+        twin = super().__deepcopy__(memo)
+        twin._renew()
+        return twin
+
+    def __getstate__(self) -> dict[Any, Any]:
+        """What a pickle holds: the choices, and not what was found out by them."""
+        state = super().__getstate__()
+        return {**state, "__pydantic_private__": {"_own_llm": self._own_llm, "_options": None}}
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        """Take a pickle, which may be older than some options."""
+        fields = type(self).model_fields
+        missing = fields.keys() - state["__dict__"].keys()
+        defaults = {name: fields[name].get_default(call_default_factory=True) for name in missing}
+        super().__setstate__({**state, "__dict__": {**state["__dict__"], **defaults}})
+        self._renew()
+
+    def _built(self) -> Runnable[Any, Any]:
+        from langchain_metaaligner.models.aligner import AlignerLLM
+
+        return AlignerLLM(model=self.model, **self.model_kwargs)
 
     def _check_gate(self) -> None:
         if self.gate is not None and self.streaming == "live":
@@ -120,7 +243,8 @@ class AlignerSettings(RunnableSerializable[Any, Any]):
             raise SettingError(
                 f"candidates={self.candidates} needs a gate that chooses: gate=RewardGate(…)."
             )
-        generation = getattr(self.editor, "generation", None)
+        own = self.model_kwargs.get("generation") or {}
+        generation = getattr(self.llm, "generation", None) if self.llm else own
         if isinstance(generation, dict) and not generation.get("do_sample"):
             raise SettingError(
                 f"candidates={self.candidates} of a model that decodes greedily are all the same. "
@@ -130,24 +254,58 @@ class AlignerSettings(RunnableSerializable[Any, Any]):
     @property
     def editor(self) -> Runnable[Any, Any]:
         """The model that edits."""
-        editor = self.llm or self._own_llm
-        assert editor is not None
-        return editor
+        if self.llm is not None:
+            return self.llm
+        if self._own_llm is None:
+            self._own_llm = self._built()
+        return self._own_llm
 
     @property
     def editor_name(self) -> str:
         """What records call the model that edits."""
-        told = ("display_name", "model_name", "model", "model_id", "repo_id")
-        names = (getattr(self.editor, name, None) for name in told)
-        return next(
-            (name for name in names if isinstance(name, str) and name), self.editor.get_name()
-        )
+        return self.options.editor.name
 
     @property
     def edit_template(self) -> EditTemplate:
         """The template in use."""
+        return self.options.template
+
+    @property
+    def options(self) -> EditOptions:
+        """What an edit goes by. Found out at the first use: "auto" may have to ask the Hub."""
+        if self._options is None:
+            self._options = self._found_out()
+        return self._options
+
+    def _found_out(self) -> EditOptions:
+        editor = Editor(self.editor, self.candidates)
+        template = self._template(editor)
+        return EditOptions(
+            editor=editor,
+            template=template,
+            objectives=self.objectives,
+            aspects=template.aspects(self.objectives),
+            keys=Keys(self.question_key, self.answer_key, self.context_key, self.history_key),
+            preserve=self.preserve,
+            checks=tuple(map(BoundCheck.of, self.checks)),
+            gate=self.gate,
+            candidates=self.candidates,
+            on_failure=self.on_failure,
+            on_missing_question=self.on_missing_question,
+            live=self.streaming == "live",
+        )
+
+    def _template(self, editor: Editor) -> EditTemplate:
         if isinstance(self.template, EditTemplate):
             return self.template
         if self.template != "auto":
             return EditTemplate.named(self.template)
-        return template_for(self.editor_name, getattr(self.editor, "trained_template", None))
+        return template_for(editor.name, editor.trained_template)
+
+
+def _on_an_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

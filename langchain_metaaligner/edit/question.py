@@ -1,8 +1,8 @@
-"""Finds the prompt that led to an answer, by LangChain's own callbacks.
+"""Finds the prompt that led to an answer, among the model calls that were seen around it.
 
-While an aligner lives, a callback handler notes which model calls ended below each running chain.
-An aligner's own run then looks for the call that gave its input: in the run around it first, and
-outwards from there. A message is known by the object or its id, a text by being the same.
+An aligner's own run looks for the call that gave its input: in the run around it first, and
+outwards from there (`langchain_metaaligner.edit.runs` has an example). A message is known by the
+object or its id, a text by being the same.
 
 Of several calls that fit, those of the last step of a sequence count, because each step feeds the
 next. Elsewhere (parallel branches, graph nodes, code that calls models) calls that fit equally
@@ -13,47 +13,36 @@ its words are the model's, elsewhere only if all are. A step that puts a wholly 
 place of the model's breaks the trace, also where only one model was called: that model may have
 routed or classified, and its prompt be no question at all.
 
-There are no locks: the garbage collector may close an abandoned stream inside any of these
-functions, and the end of the stream comes back here. Each step is one atomic operation instead.
+Text models fire no callbacks for a reply from LangChain's cache (langchain#9537). Such a call is a
+step of a sequence that nothing was heard of: what the step before it gave is then the prompt, where
+nothing else can have been there (`_by_silent_step`).
 """
 
 from __future__ import annotations
 
 import re
-import threading
-import weakref
-from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Iterator, Sequence
-from contextvars import ContextVar
-from dataclasses import dataclass
-from itertools import chain
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
-from langchain_core.callbacks import BaseCallbackHandler
-from langchain_core.messages import BaseMessage, HumanMessage
-from langchain_core.outputs import LLMResult
-from langchain_core.tracers.context import register_configure_hook
+from langchain_core.globals import get_llm_cache
+from langchain_core.messages import BaseMessage
+from langchain_core.prompt_values import PromptValue
 
-EDITING_TAG = "metaaligner:editing"
-"""Marks the model runs of an aligner itself, whose prompts are no questions."""
+from langchain_metaaligner.edit.runs import (
+    EDITING_TAG,
+    Call,
+    Prompt,
+    Run,
+    as_prompt,
+    pending,
+    recorder,
+    step_input,
+    watch,
+)
 
-_CALLS_PER_RUN = 256
-_MESSAGES = 10_000
-_RUNS = 100_000
-_STRAYS = 1_000
-
-
-def watch(owner: object) -> None:
-    """Capture prompts from now on, for as long as ``owner`` lives."""
-    global _hooked
-    with _switch:
-        if not _hooked:
-            # LangGraph configures only its root run: the runs below inherit their handlers.
-            register_configure_hook(_recorder_var, inheritable=True)
-            _hooked = True
-        if id(owner) not in _owners:
-            _owners[id(owner)] = weakref.finalize(owner, _unwatch, id(owner))
+__all__ = ["EDITING_TAG", "find", "given_before", "pending", "watch"]
 
 
 def find(run_id: UUID | None, value: str | BaseMessage) -> list[BaseMessage] | None:
@@ -67,154 +56,67 @@ def find(run_id: UUID | None, value: str | BaseMessage) -> list[BaseMessage] | N
         The prompt of the chat model; for a text model one human message. None if it cannot be
         known for certain.
     """
-    run = _recorder.runs.get(run_id) if run_id else None
-    prompt = _recorder.prompt_of(value, run)
+    run = recorder.runs.get(run_id) if run_id else None
+    prompt = _prompt_of(value, run)
     if run is not None:
         run.prompt = prompt  # what this run makes of the value answers the same prompt
     return None if prompt is None else list(prompt)
 
 
-def pending() -> dict[str, int]:
-    """How many runs and messages are held at this moment."""
-    return {"runs": len(_recorder.runs), "messages": len(_recorder.messages)}
+def given_before(run_id: UUID | None) -> Any:
+    """What the step before a run's own gave as a whole, in the sequence around it.
 
+    A graph in a sequence streams the updates of its nodes; this is its state at the end.
 
-_Prompt = Sequence[BaseMessage]
-
-
-@dataclass(eq=False, slots=True)
-class _Call:
-    """A reply and what led to it; ``step`` is the place in a sequence from which it came."""
-
-    prompt: _Prompt
-    text: str
-    message: weakref.ref[BaseMessage] | None = None
-    message_id: str | None = None
-    step: int | None = None
-
-
-class _Run:
-    """A chain or model run that has not ended yet.
-
-    Attributes:
-        parent: the run around it, if that was seen.
-        root: the outermost run around it that had not ended when it began.
-        step: its place in the parent, if that is a sequence.
-        prompt: of a model run, its input; of an aligner's run, the prompt that was found.
-        calls: the replies from runs below it that have ended.
-        open: of a root, the runs below it that have not ended.
+    Returns:
+        None where the run is no step, or nothing was heard of the one before.
     """
-
-    __slots__ = ("calls", "ended", "open", "parent", "prompt", "root", "step")
-
-    def __init__(self, parent: _Run | None, step: int | None) -> None:
-        self.ended = False
-        self.parent = parent
-        self.root: _Run = self if parent is None or parent.root.ended else parent.root
-        self.step = step
-        self.prompt: _Prompt | None = None
-        self.calls: deque[_Call] = deque(maxlen=_CALLS_PER_RUN)
-        self.open: set[UUID] = set()
+    run = recorder.runs.get(run_id) if run_id else None
+    if run is None or run.parent is None or run.step is None:
+        return None
+    step, output = run.parent.last
+    return output if step == run.step - 1 else None
 
 
-class _Recorder(BaseCallbackHandler):
-    run_inline = True
-
-    def __init__(self) -> None:
-        self.forget()
-
-    def forget(self) -> None:
-        self.runs: OrderedDict[UUID, _Run] = OrderedDict()
-        self.strays: deque[UUID] = deque()  # open runs of ended roots: some may never end
-        # the prompt is None where one object was the reply to different prompts
-        self.messages: OrderedDict[int, tuple[weakref.ref[BaseMessage], _Prompt | None]]
-        self.messages = OrderedDict()
-
-    @property
-    def ignore_chain(self) -> bool:
-        return not _owners
-
-    ignore_llm = ignore_chat_model = ignore_chain
-
-    def on_chain_start(self, serialized: Any, inputs: Any, **about: Any) -> None:
-        self._start(**about)
-
-    def on_chat_model_start(self, serialized: Any, messages: Any, **about: Any) -> None:
-        if EDITING_TAG not in (about.get("tags") or ()):
-            self._start(**about).prompt = tuple(messages[0])
-
-    def on_llm_start(self, serialized: Any, prompts: Any, **about: Any) -> None:
-        if EDITING_TAG not in (about.get("tags") or ()):
-            self._start(**about).prompt = (HumanMessage(prompts[0]),)
-
-    def on_chain_end(self, outputs: Any, *, run_id: UUID, **about: Any) -> None:
-        self._end(run_id, [outputs] if isinstance(outputs, str | BaseMessage) else ())
-
-    def on_llm_end(self, response: LLMResult, *, run_id: UUID, **about: Any) -> None:
-        replies = response.generations[0] if response.generations else ()
-        self._end(run_id, [getattr(reply, "message", reply.text) for reply in replies])
-
-    def on_chain_error(self, error: BaseException, *, run_id: UUID, **about: Any) -> None:
-        self._end(run_id)
-
-    on_llm_error = on_chain_error
-
-    def _start(self, run_id: UUID, parent_run_id: UUID | None = None, **about: Any) -> _Run:
-        run = _Run(self._parent(parent_run_id), _sequence_step(about.get("tags") or ()))
-        run.root.open.add(run_id)
-        self.runs[run_id] = run
-        if len(self.runs) > _RUNS:
-            self.runs.popitem(last=False)
-        return run
-
-    def _parent(self, run_id: UUID | None) -> _Run | None:
-        around = chain((run_id,), _traced_runs()) if run_id else ()
-        return next(filter(None, map(self.runs.get, around)), None)
-
-    def _end(self, run_id: UUID, replies: Sequence[str | BaseMessage] = ()) -> None:
-        run = self.runs.pop(run_id, None)
-        if run is None:
-            return
-        run.ended = True
-        run.root.open.discard(run_id)
-        self.strays.extend(run.open)
-        while len(self.strays) > _STRAYS:
-            self.runs.pop(self.strays.popleft(), None)
-        if run.prompt is not None:
-            run.calls.extend(self._call(run.prompt, reply) for reply in replies)
-        if run.parent is not None:
-            for call in run.calls:
-                call.step = run.step
-            run.parent.calls.extend(run.calls)
-
-    def _call(self, prompt: _Prompt, reply: str | BaseMessage) -> _Call:
-        if isinstance(reply, str):
-            return _Call(prompt, reply)
-        key, messages = id(reply), self.messages
-
-        def gone(ref: weakref.ref[BaseMessage]) -> None:
-            if messages.get(key, (None,))[0] is ref:
-                messages.pop(key, None)
-
-        known, its_prompt = messages.get(key, (None, None))
-        ambiguous = known is not None and known() is reply and its_prompt != prompt
-        ref = weakref.ref(reply, gone)
-        messages[key] = (ref, None if ambiguous else prompt)
-        if len(messages) > _MESSAGES:
-            messages.popitem(last=False)
-        return _Call(prompt, _text(reply), ref, reply.id)
-
-    def prompt_of(self, value: str | BaseMessage, run: _Run | None) -> _Prompt | None:
-        calls = _nearest(run, _same_object(value)) or _nearest(run, _same_id(value))
-        known, prompt = self.messages.get(id(value), (None, None))
-        if not calls and known is not None and known() is value and prompt is not None:
-            return prompt
-        calls = calls or _nearest(run, _same_text(value)) or _nearest(run, _same_words(value))
-        return _agreed(calls)
+def _prompt_of(value: str | BaseMessage, run: Run | None) -> Prompt | None:
+    calls = _nearest(run, _same_object(value)) or _nearest(run, _same_id(value))
+    known, prompt = recorder.messages.get(id(value), (None, None))
+    if not calls and known is not None and known() is value and prompt is not None:
+        return prompt
+    if not calls and (prompt := _by_silent_step(value, run)):
+        return prompt
+    calls = calls or _nearest(run, _same_text(value)) or _nearest(run, _same_words(value))
+    return _agreed(calls)
 
 
-_Fits = Callable[[_Call, bool], bool]
-"""Whether a call gave a value; it is told whether the value came from the call by a sequence."""
+def _by_silent_step(value: str | BaseMessage, run: Run | None) -> Prompt | None:
+    """What was given to the step that made a text, if that step fires no callbacks.
+
+    It was a model if it took a prompt value, which nothing but models take. If it took a text or
+    messages it was one where LangChain's cache is on and no other model was heard in the sequence.
+    """
+    while run and run.parent and run.step is None and _is_same_text(run.parent.input, value):
+        run = run.parent  # around an aligner that is retried, or called by code
+    sequence = run.parent if run else None
+    if run is None or sequence is None or run.step is None or sequence.is_node:
+        return None
+    heard = {call.step for call in sequence.calls}
+    step = run.step - 1
+    while step in sequence.steps and step not in heard:
+        taken, made = sequence.steps[step]
+        if not _is_text(taken) or not _half_of(_words(_text(made)), _words(_text(taken))):
+            return None  # this step made the text, or took it from somewhere else
+        step -= 1
+    if step < 1 or step in heard:
+        return None
+    prompt = step_input(sequence, step)
+    if isinstance(prompt, PromptValue) or (get_llm_cache() is not None and not heard):
+        return as_prompt(prompt)
+    return None
+
+
+_Fits = Callable[[Call, bool], bool]
+"""Whether a call gave a value, by whether the value came from the call by a sequence."""
 
 
 def _same_object(value: str | BaseMessage) -> _Fits:
@@ -228,24 +130,33 @@ def _same_id(value: str | BaseMessage) -> _Fits:
 
 def _same_text(value: str | BaseMessage) -> _Fits:
     text, own = _text(value), getattr(value, "id", None)
-    return lambda call, in_sequence: (
-        call.text == text and (in_sequence or None in (own, call.message_id))
-    )
+    return lambda call, in_sequence: call.text == text and (in_sequence or _still_open(call, own))
 
 
 def _same_words(value: str | BaseMessage) -> _Fits:
     words, own = _words(_text(value)), getattr(value, "id", None)
 
-    def fits(call: _Call, in_sequence: bool) -> bool:
+    def fits(call: Call, in_sequence: bool) -> bool:
         replied = _words(call.text)
         if in_sequence:
-            return (words & replied).total() * 2 >= words.total() > 0
-        return words == replied and bool(words) and None in (own, call.message_id)
+            return _half_of(words, replied)
+        return words == replied and bool(words) and _still_open(call, own)
 
     return fits
 
 
-def _nearest(run: _Run | None, fits: _Fits) -> list[_Call]:
+def _still_open(call: Call, own_id: str | None) -> bool:
+    """Whether a call outside of the sequence can have given a text or message that looks the same.
+
+    With LangChain's cache on, a text model may have given the text again, for another prompt and
+    unheard. So a call counts for one answer there, and not for the next one.
+    """
+    if call.message is None and call.answered and get_llm_cache() is not None:
+        return False
+    return None in (own_id, call.message_id)
+
+
+def _nearest(run: Run | None, fits: _Fits) -> list[Call]:
     """The calls that fit, from the innermost of the runs around ``run`` that has any."""
     while run is not None and run.parent is not None:
         stepped, run = run.step is not None, run.parent
@@ -255,10 +166,22 @@ def _nearest(run: _Run | None, fits: _Fits) -> list[_Call]:
     return []
 
 
-def _agreed(calls: Sequence[_Call]) -> _Prompt | None:
+def _agreed(calls: Sequence[Call]) -> Prompt | None:
     """The prompt of the calls, or of those from the last step of a sequence, if it is one."""
-    prompts = [call.prompt for call in calls if calls[-1].step in (None, call.step)]
-    return prompts[0] if prompts and all(prompt == prompts[0] for prompt in prompts) else None
+    last = [call for call in calls if calls[-1].step in (None, call.step)]
+    if not last or any(call.prompt != last[0].prompt for call in last):
+        return None
+    for call in last:
+        call.answered = True
+    return last[0].prompt
+
+
+def _is_same_text(value: Any, other: str | BaseMessage) -> bool:
+    return _is_text(value) and _text(value) == _text(other)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str | BaseMessage)
 
 
 def _text(value: str | BaseMessage) -> str:
@@ -269,32 +192,6 @@ def _words(text: str) -> Counter[str]:
     return Counter(re.findall(r"\w+", text.casefold()))
 
 
-def _sequence_step(tags: Sequence[str]) -> int | None:
-    """The place of a run in its sequence, which LangChain tells by a tag."""
-    return next((int(tag[9:]) for tag in tags if tag.startswith("seq:step:")), None)
-
-
-def _traced_runs() -> Iterator[UUID]:
-    """The runs around this code by LangSmith's count, innermost first.
-
-    It alone knows what lies around a ``@traceable`` function, of which no handler hears.
-    """
-    from langsmith.run_helpers import get_current_run_tree
-
-    tree = get_current_run_tree()
-    order = tree.dotted_order if tree else ""
-    yield from map(UUID, reversed(re.findall(r"[0-9a-f-]{36}(?=\.|$)", order)))
-
-
-def _unwatch(key: int) -> None:
-    with _switch:
-        _owners.pop(key, None)
-        if not _owners:
-            _recorder.forget()
-
-
-_owners: dict[int, Any] = {}
-_switch = threading.RLock()  # the collector may call `_unwatch` inside `watch`
-_hooked = False
-_recorder = _Recorder()
-_recorder_var: ContextVar[_Recorder | None] = ContextVar("metaaligner", default=_recorder)
+def _half_of(words: Counter[str], others: Counter[str]) -> bool:
+    """Whether at least half of the words are among the others."""
+    return (words & others).total() * 2 >= words.total() > 0

@@ -35,7 +35,8 @@ class Alignment:
         completion_tokens: tokens of the edit; None where the model does not tell.
         seconds: wall time of the model's call, which a batch shares.
         scores: what a gate's reward model gave the draft and the edits, and the weighted gain of
-            the best one; None without a gate.
+            the best one (None in the place of what is no finite number); None where nothing was
+            scored.
 
     >>> Alignment(text="It is blue.", original="It is blue, duh.", decision="edited").diff
     'It is blue[-, duh-].'
@@ -92,6 +93,11 @@ class Alignment:
         ``Alignment(**record)`` brings it back, with its diff.
         """
         return asdict(self) | {"objectives": list(self.objectives)}
+
+    def slim_record(self) -> dict[str, Any]:
+        """The record without any text of the user or of a model, for stores that keep messages."""
+        texts = ("text", "original", "detail", "question", "rejected")
+        return {name: value for name, value in self.record().items() if name not in texts}
 
     def _repr_html_(self) -> str:
         heading = html.escape(f"{self.decision}{f' ({self.reason})' if self.reason else ''}")

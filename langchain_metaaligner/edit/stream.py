@@ -2,74 +2,87 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
-from langchain_core.messages import BaseMessage
-
-from langchain_metaaligner.edit.ask import Job, aask, ask
-from langchain_metaaligner.edit.options import AlignerSettings
+from langchain_metaaligner.edit.ask import aask, ask, outcome
+from langchain_metaaligner.edit.editor import CompletionReport, model_config, reply_of
+from langchain_metaaligner.edit.loop import Caller, Elsewhere, Here, finished
+from langchain_metaaligner.edit.options import EditOptions
+from langchain_metaaligner.edit.plan import Edit
 from langchain_metaaligner.edit.record import Alignment
+from langchain_metaaligner.edit.verdict import settle, tell_kept
 from langchain_metaaligner.errors import EditRejectedError
 
 
-def stream_edit(job: Job, settings: AlignerSettings) -> Iterator[Any]:
+def stream_edit(edit: Edit, options: EditOptions) -> Iterator[Any]:
     """The chunks of one answer."""
-    if not _goes_live(job, settings):
-        ask([job], settings)
-        yield from _settled_chunks(job, settings)
+    if not options.live or edit.prompt is None:
+        ask([edit], options)
+        yield from _settled_chunks(edit, options)
         return
-    live = _LiveEdit(job, settings)
-    yield from live.opening()
-    tokens = settings.editor.stream(job.prompt, job.model_config())
-    try:
-        for token in tokens:
-            yield from live.chunks(token)
-    except Exception as error:  # a failing model must not cost the user the draft
-        yield from live.failed(error)
-    else:
-        yield from live.closing()
+    live = _LiveEdit(edit, options)
+    yield from edit.shape.opening()
+    editor = options.editor
+    tokens = editor.model.stream(edit.prompt, live.config, **editor.told(edit.draft))
+    for token in _until_failure(tokens):
+        yield from live.chunks(token)
+    finished(live.settle(Here))
+    yield from live.closing()
 
 
-async def astream_edit(job: Job, settings: AlignerSettings) -> AsyncIterator[Any]:
+async def astream_edit(edit: Edit, options: EditOptions) -> AsyncIterator[Any]:
     """The async twin of `stream_edit`."""
-    if not _goes_live(job, settings):
-        await aask([job], settings)
-        for chunk in _settled_chunks(job, settings):
+    if not options.live or edit.prompt is None:
+        await aask([edit], options)
+        for chunk in _settled_chunks(edit, options):
             yield chunk
         return
-    live = _LiveEdit(job, settings)
-    for chunk in live.opening():
+    live = _LiveEdit(edit, options)
+    for chunk in edit.shape.opening():
         yield chunk
-    tokens = settings.editor.astream(job.prompt, job.model_config())
-    try:
+    editor = options.editor
+    tokens = _auntil_failure(
+        editor.model.astream(edit.prompt, live.config, **editor.told(edit.draft))
+    )
+    async with aclosing(tokens):
         async for token in tokens:
             for chunk in live.chunks(token):
                 yield chunk
+    await live.settle(Elsewhere)
+    for chunk in live.closing():
+        yield chunk
+
+
+def _until_failure(tokens: Iterator[Any]) -> Iterator[Any]:
+    """The tokens of a model; at the end its exception, if it raised one."""
+    try:
+        yield from tokens
+    except Exception as error:  # a failing model must not cost the user the draft
+        yield error
+
+
+async def _auntil_failure(tokens: AsyncIterator[Any]) -> AsyncGenerator[Any, None]:
+    try:
+        async for token in tokens:
+            yield token
     except Exception as error:  # as above
-        for chunk in live.failed(error):
-            yield chunk
-    else:
-        for chunk in live.closing():
-            yield chunk
+        yield error
 
 
-def _goes_live(job: Job, settings: AlignerSettings) -> bool:
-    return settings.streaming == "live" and job.alignment is None
-
-
-def _settled_chunks(job: Job, settings: AlignerSettings) -> Iterator[Any]:
-    """Word by word; the chunks add up to what ``invoke`` gives."""
-    alignment, shape = job.outcome(settings), job.exchange.shape
-    if job.exchange.untouched:
-        yield shape.write(alignment)
-        return
+def _settled_chunks(edit: Edit, options: EditOptions) -> Iterator[Any]:
+    """Word by word where the answer divides; the chunks add up to what ``invoke`` gives."""
+    record, shape = outcome(edit, options), edit.shape
     yield from shape.opening()
-    for word in re.findall(r"\S+\s*|\s+", alignment.text):
-        yield from shape.piece(word)
-    yield from shape.closing(alignment)
+    words = re.findall(r"\S+\s*|\s+", record.text) if shape.divides(record) else []
+    for at, word in enumerate(words):
+        yield from shape.piece(word, at == 0)
+    yield from shape.closing(record, bool(words))
 
 
 class _LiveEdit:
@@ -80,62 +93,78 @@ class _LiveEdit:
     error that carries the draft.
     """
 
-    def __init__(self, job: Job, settings: AlignerSettings) -> None:
-        assert job.planned is not None
-        self._job, self._planned, self._settings = job, job.planned, settings
-        self._shape = job.exchange.shape
-        self._prefix = job.planned.brief.template.output_prefix
+    def __init__(self, edit: Edit, options: EditOptions) -> None:
+        self._edit, self._options = edit, options
+        self._report = CompletionReport()
+        self.config = model_config(edit.config, self._report)
         self._output = ""
+        self._failure: Exception | None = None
         self._shown = 0
         self._started = time.perf_counter()
 
-    def opening(self) -> Iterator[Any]:
-        """The chunks before the first piece."""
-        return self._shape.opening()
-
     def chunks(self, token: Any) -> Iterator[Any]:
-        """The chunks for one more piece of the model's output."""
-        self._output += token.text if isinstance(token, BaseMessage) else str(token)
-        if len(self._output) > len(self._prefix) or not self._prefix.startswith(self._output):
+        """The chunks for one more piece of the model's output, or for its failure."""
+        reply = self._failure or reply_of(token)
+        if isinstance(reply, Exception):
+            self._failure = reply
+            return
+        self._output += reply.text
+        prefix = self._options.template.output_prefix
+        if len(self._output) > len(prefix) or not prefix.startswith(self._output):
             yield from self._rest()
 
-    def closing(self) -> Iterator[Any]:
-        """The chunks after the last piece, the record among them; the draft if there was none."""
-        yield from self._rest()
-        alignment = self._settle(self._output)
-        if self._shown and alignment.rejected is not None:
-            if self._settings.on_failure == "raise":
-                raise EditRejectedError(alignment)
-            alignment = self._noted(alignment)
-        elif alignment.decision == "kept":
-            alignment = self._job.outcome(self._settings)
-            yield from self._shape.piece(alignment.text)
-        yield from self._shape.closing(alignment)
+    async def settle(self, caller: type[Caller]) -> None:
+        """Decide about the finished edit."""
+        reply = self._failure or reply_of(self._output, self._report)
+        seconds = time.perf_counter() - self._started
+        await settle([self._edit], [reply], seconds, self._options, caller)
+        tell_kept([self._edit])
 
-    def failed(self, error: Exception) -> Iterator[Any]:
-        """The chunks after a failure of the model: the draft, where nothing was shown yet.
+    def closing(self) -> Iterator[Any]:
+        """The chunks after the last piece, the record among them; the draft if there was none.
 
         Raises:
-            EditRejectedError: if a part of the edit was shown.
+            EditRejectedError: if the edit failed, under ``on_failure="raise"``; if the model
+                failed after a part of it was shown.
         """
-        alignment = self._settle(error)
-        if self._shown:
-            raise EditRejectedError(alignment) from error
-        yield from self._shape.piece(self._job.outcome(self._settings).text)
-        yield from self._shape.closing(alignment)
-
-    def _settle(self, output: Any) -> Alignment:
-        self._job.settle(output, time.perf_counter() - self._started, self._settings)
-        assert self._job.alignment is not None
-        return self._job.alignment
+        if self._failure is None:
+            yield from self._rest()
+        record = self._edit.record
+        if not self._shown:
+            yield from self._unshown(outcome(self._edit, self._options))
+            return
+        if self._failure is not None:
+            raise EditRejectedError(record) from self._failure
+        if record.decision == "kept":
+            record = self._noted(outcome(self._edit, self._options))
+        yield from self._edit.shape.closing(record, shown=True)
 
     def _rest(self) -> Iterator[Any]:
-        cleaned = self._planned.brief.template.clean(self._output)
-        text, self._shown = cleaned[self._shown :], len(cleaned)
-        if text:
-            yield from self._shape.piece(self._planned.guard.restore(text))
+        cleaned = self._options.template.clean(self._output)
+        text, first = cleaned[self._shown :], not self._shown
+        if text and (self._shown or text.strip()):  # a blank edit is none, and the draft stands
+            self._shown = len(cleaned)
+            assert self._edit.guard is not None
+            yield from self._edit.shape.piece(self._edit.guard.restore(text), first)
 
-    def _noted(self, alignment: Alignment) -> Alignment:
-        told = ("reason", "detail", "prompt_tokens", "completion_tokens", "seconds")
-        facts = {name: getattr(alignment, name) for name in told}
-        return self._planned.record(alignment.rejected or "", "edited", **facts)
+    def _unshown(self, record: Alignment) -> Iterator[Any]:
+        shape = self._edit.shape
+        if shape.divides(record):
+            yield from shape.piece(record.text, first=True)
+        yield from shape.closing(record, shape.divides(record))
+
+    def _noted(self, record: Alignment) -> Alignment:
+        """The record of an edit that was shown although it was refused."""
+        return replace(record, text=record.rejected or "", decision="edited", rejected=None)
+
+
+def added_up(chunks: list[Any]) -> list[Any]:
+    """The one value that came in pieces; pieces that do not add replace each other."""
+    return [functools.reduce(_added, chunks)] if chunks else []
+
+
+def _added(total: Any, chunk: Any) -> Any:
+    try:
+        return total + chunk
+    except TypeError:
+        return chunk

@@ -8,17 +8,29 @@ folder as an unbroken one.
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from langchain_metaaligner.errors import DataError
+from langchain_metaaligner.tables.whole import whole_file
 
 RESULT = "result.json"
 ROWS = "rows.jsonl"
-KINDS = ("judge", "rating", "reward", "imhi", "unseen", "compare")
+
+Progress = Callable[[int], object]
+"""Is called with the number of units of work that were done since the last call."""
+
+_PORTS = {f"{port}{number}" for port in ("COM", "LPT") for number in range(1, 10)}
+_RESERVED = {"CON", "PRN", "AUX", "NUL", *_PORTS}  # no file may be called so on Windows
+
+
+def no_progress(units: int) -> None:
+    """Shows nothing."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +39,7 @@ class Result:
 
     Attributes:
         folder: where it lies.
-        kind: "judge", "rating", "reward", "imhi", "unseen" or "compare".
+        kind: what was measured, such as "judge"; `report` knows how each kind is shown.
         settings: what was evaluated, and how.
         figures: the aggregated numbers; their shape belongs to the kind.
     """
@@ -58,11 +70,11 @@ def write_result(
     >>> read_result(folder) == result, list(result.rows())
     (True, [{'query': 'q'}])
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    told = {"kind": kind, "settings": dict(settings), "figures": dict(figures)}
-    lines = (json.dumps(row) + "\n" for row in rows)
-    _replace(folder / ROWS, lines)
-    _replace(folder / RESULT, [json.dumps(told, indent=1, sort_keys=True) + "\n"])
+    result = {"kind": kind, "settings": dict(settings), "figures": dict(figures)}
+    with whole_file(folder / ROWS) as unfinished, unfinished.open("w", encoding="utf-8") as file:
+        file.writelines(json.dumps(row) + "\n" for row in rows)
+    with whole_file(folder / RESULT) as unfinished:
+        unfinished.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     return read_result(folder)
 
 
@@ -70,7 +82,7 @@ def read_result(folder: Path) -> Result:
     """Read what an evaluation left in a folder.
 
     Raises:
-        DataError: if no evaluation ended in that folder.
+        DataError: if no evaluation ended in that folder, or another program wrote its file.
     """
     path = folder / RESULT
     if not path.is_file():
@@ -78,12 +90,26 @@ def read_result(folder: Path) -> Result:
             f"{folder} holds no {RESULT}. Give the --output folder of a finished "
             "`metaaligner evaluate` command; an unfinished one goes on when it is run again."
         )
-    told = json.loads(path.read_text(encoding="utf-8"))
-    return Result(folder, told["kind"], told["settings"], told["figures"])
+    try:
+        result = json.loads(path.read_text(encoding="utf-8"))
+        return Result(folder, result["kind"], result["settings"], result["figures"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{path} is not what `metaaligner evaluate` writes ({type(error).__name__}: {error}). "
+            "Run the evaluation again; what its ledger has is not paid for twice."
+        ) from error
 
 
-def _replace(path: Path, lines: Iterable[str]) -> None:
-    partial = path.with_name(f"{path.name}.partial")
-    with partial.open("w", encoding="utf-8") as file:
-        file.writelines(lines)
-    partial.replace(path)
+def file_name(text: str) -> str:
+    """A name of a system or an objective as the name of a file, on every system.
+
+    Signs that a path or Windows gives a meaning become dashes; a digest keeps names apart then.
+
+    >>> file_name("instruction_following"), file_name("../a:b")
+    ('instruction_following', 'a-b-7b2665')
+    """
+    name = re.sub(r"[^\w. -]+", "-", text).strip(". ")[:80].rstrip(". ")
+    if name == text and name.partition(".")[0].upper() not in _RESERVED:
+        return name
+    name = name.lstrip("-.").replace(".", "-")
+    return f"{name or 'name'}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"

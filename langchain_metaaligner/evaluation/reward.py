@@ -1,38 +1,57 @@
 """Reward models before and after: what edits gain, objective by objective.
 
 ``figures`` of the result: ``{"rewards": {OBJECTIVE: {"before": mean, "after": mean, "golden": mean
-or None, "change": mean, "interval": [low, high], "improved": share, "rows": n}}, "weighted": the
-same of the weighted sum or None, "absent": n, "rows": n}``. Rows: ``row, query, origin, aligned,
-before, after, golden``, the last three being scores by objective or null.
+or None, "change": mean, "interval": [low, high], "improved": share, "worse": share, "rows": n}},
+"weighted": the same of the weighted sum or None, "absent": n, "rows": n}``. Rows: ``row, query,
+origin, aligned, before, after, golden``, the last three being scores by objective or null.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from itertools import islice
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from langchain_metaaligner.edit.gate import RewardGate, Scores
+from langchain_metaaligner.edit.gate import RewardGate
+from langchain_metaaligner.errors import DataError, SettingError, nearest
 from langchain_metaaligner.evaluation.answers import Answers
 from langchain_metaaligner.evaluation.intervals import bootstrap
-from langchain_metaaligner.evaluation.results import Result, write_result
-from langchain_metaaligner.tables.ledger import Ledger
+from langchain_metaaligner.evaluation.results import Progress, Result, no_progress, write_result
+from langchain_metaaligner.rewards.scorer import Scorer
+from langchain_metaaligner.tables.ledger import Failure, Ledger, Outcome
 
 _TOGETHER = 32
+Pair = tuple[str, str]
+"""A question and an answer."""
 _TEXTS = ("origin_responses", "aligned_responses", "goldens")
+
+
+def check_weights(weights: Mapping[str, float], scored: Iterable[str]) -> None:
+    """Refuse weights for what is not scored, before a model is loaded.
+
+    Raises:
+        SettingError: names the one, and what is scored.
+    """
+    names = list(scored)
+    for name in weights:
+        if name not in names:
+            raise SettingError(
+                f"A weight was given to {name!r}, which is not scored.{nearest(name, names)} "
+                f"Scored are: {', '.join(names)}."
+            )
 
 
 def score_answers(
     answers: Sequence[Answers],
-    scorer: Scores,
+    scorer: Scorer,
     output: Path,
     *,
     scorer_name: str,
     weights: Mapping[str, float] | None = None,
-    progress: Callable[[int], object] = lambda pairs: None,
+    progress: Progress = no_progress,
 ) -> Result:
     """Score answers before and after, and write the result into a folder.
 
@@ -46,11 +65,32 @@ def score_answers(
 
     Raises:
         SettingError: if a weight is given to what is not scored.
+        DataError: if the reward model does not give finite numbers for each answer.
     """
-    pairs = {(one.query, text) for one in answers for name in _TEXTS if (text := one.of(name))}
+    pairs = sorted(
+        {
+            (row.query, text)
+            for row in answers
+            for column in _TEXTS
+            if (text := row.of(column)) is not None
+        }
+    )
+
+    def make(missing: Sequence[Pair]) -> Iterator[tuple[int, Outcome]]:
+        for start in range(0, len(missing), _TOGETHER):
+            batch = missing[start : start + _TOGETHER]
+            for place, scores in enumerate(_checked(scorer.score_all(batch), batch), start):
+                yield place, {"scores": scores}
+            progress(len(batch))
+
     with Ledger(output / "reward.ledger.jsonl", {"scorer": scorer_name}) as ledger:
-        scores = _scores(sorted(pairs), scorer, ledger, progress)
-    rows = [_row(number, one, scores) for number, one in enumerate(answers)]
+        outcomes = ledger.complete(pairs, make, content=lambda pair: pair, together=_TOGETHER)
+    scores = {
+        pair: outcome["scores"]
+        for pair, outcome in zip(pairs, outcomes, strict=True)
+        if not isinstance(outcome, Failure)
+    }
+    rows = [_row(number, row, scores) for number, row in enumerate(answers)]
     gate = RewardGate(scorer, weights) if weights else None
     both = [row for row in rows if row["before"] is not None and row["after"] is not None]
     names = list(both[0]["before"]) if both else []
@@ -64,33 +104,25 @@ def score_answers(
     return write_result(output, "reward", settings, figures, rows)
 
 
-def _scores(
-    pairs: Sequence[tuple[str, str]],
-    scorer: Scores,
-    ledger: Ledger,
-    progress: Callable[[int], object],
-) -> dict[tuple[str, str], dict[str, float]]:
-    found: dict[tuple[str, str], dict[str, float]] = {}
-    left = iter(pairs)
-    while batch := list(islice(left, _TOGETHER)):
-        known = {pair: ledger.find(ledger.key(*pair)) for pair in batch}
-        missing = [pair for pair, line in known.items() if line is None]
-        made = dict(zip(missing, scorer.score_all(missing), strict=True)) if missing else {}
-        ledger.add_all((ledger.key(*pair), {"scores": scores}) for pair, scores in made.items())
-        found |= {pair: line["scores"] for pair, line in known.items() if line is not None} | made
-        progress(len(batch))
-    return found
+def _checked(
+    scores: Sequence[Mapping[str, float]], pairs: Sequence[Pair]
+) -> list[dict[str, float]]:
+    made = [{name: float(value) for name, value in its.items()} for its in scores]
+    if len(made) != len(pairs) or not all(math.isfinite(v) for its in made for v in its.values()):
+        raise DataError(
+            f"The reward model gave {len(made)} scores for {len(pairs)} answers, or one that is no "
+            "finite number. It must give finite numbers for each."
+        )
+    return made
 
 
-def _row(
-    number: int, one: Answers, scores: Mapping[tuple[str, str], dict[str, float]]
-) -> dict[str, Any]:
-    before, after, golden = (scores.get((one.query, one.of(name) or "")) for name in _TEXTS)
+def _row(number: int, row: Answers, scores: Mapping[Pair, dict[str, float]]) -> dict[str, Any]:
+    before, after, golden = (scores.get((row.query, row.of(name) or "")) for name in _TEXTS)
     return {
         "row": number,
-        "query": one.query,
-        "origin": one.origin,
-        "aligned": one.aligned,
+        "query": row.query,
+        "origin": row.origin,
+        "aligned": row.aligned,
         "before": before,
         "after": after,
         "golden": golden,
@@ -109,5 +141,6 @@ def _change(
         "change": fmean(changes),
         "interval": bootstrap(changes),
         "improved": fmean(change > 0 for change in changes),
+        "worse": fmean(change < 0 for change in changes),
         "rows": len(rows),
     }

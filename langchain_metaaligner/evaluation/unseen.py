@@ -4,33 +4,32 @@ Source: section 4.4 and Figure 3 of the paper: the same drafts are aligned again
 time with one more objective, and after every step a judge compares the edits on all of them.
 
 ``figures`` of the result: ``{"steps": [{"added": OBJECTIVE or None, "objectives": [...],
-"win_rate": {OBJECTIVE: share or None}, "interval": {OBJECTIVE: [low, high]}, "decisions": {...}}],
-"before": {OBJECTIVE: …} or None, "against": "golden" or "original", "rows": n}``, where ``before``
-has ``win_rate`` and ``interval`` of the drafts. Rows: ``step`` and those of a "judge" result.
+"decisions": {...}, RATES}], "before": {RATES} or None, "against": "golden" or "original",
+"rows": n, "calls": {...}}``, where RATES are ``win_rate``, ``interval``, ``loss_rate``, ``net`` and
+``net_interval`` by objective (see `Tally`), in ``before`` those of the drafts. Rows: ``step`` and
+those of a "judge" result.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from langchain_metaaligner.errors import SettingError
-from langchain_metaaligner.evaluation.answers import read_answers
+from langchain_metaaligner.evaluation.answers import GOLDENS, read_answers
 from langchain_metaaligner.evaluation.judge.ask import Judge
 from langchain_metaaligner.evaluation.judge.win_rates import judge_answers
 from langchain_metaaligner.evaluation.results import Result, write_result
 from langchain_metaaligner.files.align import align_file
+from langchain_metaaligner.files.drafts import Table
 from langchain_metaaligner.files.engines import LocalEngine, settings_of
 from langchain_metaaligner.runnable import MetaAlignerRunnable
-from langchain_metaaligner.tables.source import Table
 
 TRAINED = ("instruction_following", "honest", "truthful", "helpful")
 """The objectives of UltraFeedback, which the paper's aligners were trained on."""
 UNSEEN = ("specific", "factual", "readable", "fair", "repeat", "length")
 """The paper's unseen objectives, in the order in which it adds them."""
-
-Progress = Callable[[str], object]
 
 
 def evaluate_unseen(
@@ -44,7 +43,7 @@ def evaluate_unseen(
     dataset: str = "UltraFeedback",
     both_orders: bool = True,
     limit: int | None = None,
-    progress: Progress = lambda step: None,
+    announce: Callable[[str], object] = lambda step: None,
 ) -> Result:
     """Align with ever more objectives, judge each time, and write the result into a folder.
 
@@ -62,11 +61,12 @@ def evaluate_unseen(
         dataset: whose prompts and objective texts the judge gets.
         both_orders: as in `judge_answers`.
         limit: rows that are judged, from the first on; all are aligned.
-        progress: told what is done next.
+        announce: called with what is done next.
 
     Raises:
         SettingError: if an objective stands twice, or none is added.
         DataError: if the drafts cannot be read.
+        CallError: when no call of the judge can succeed; see `call_all`.
     """
     everything = [*trained, *unseen]
     if not unseen or len(set(everything)) < len(everything):
@@ -74,54 +74,65 @@ def evaluate_unseen(
             f"The objectives {', '.join(trained) or 'none'}, and {', '.join(unseen) or 'none'} one "
             "by one, were given. Add one at least, and name each once."
         )
-    golden = "goldens" in table.columns
+    golden = any(name in table.columns for name in GOLDENS)
     after = f"aligned against {'golden' if golden else 'original'}"
-    before = "original against golden" if golden else None
+    before = "original against golden"
     figures: dict[str, Any] = {"against": "golden" if golden else "original", "before": None}
+    calls: list[Mapping[str, Any]] = []
     steps, rows = [], []
     for number in range(len(unseen) + 1):
         objectives = everything[: len(trained) + number]
-        progress(f"{number} unseen: {', '.join(objectives)}")
+        announce(f"{number} unseen: {', '.join(objectives)}")
         edits = output / "steps" / f"{number}.csv"
         aligner = make_aligner(objectives)
         report = align_file(table, edits, LocalEngine(aligner), settings_of(aligner))
-        asked = [after] if number or before is None else [after, before]
-        told = judge_answers(
-            read_answers(edits, limit),
+        result = judge_answers(
+            read_answers(edits, limit, question=table.asked),
             everything,
             judge,
             output / "judged",
             dataset=dataset,
-            comparisons=asked,
+            comparisons=[after, before] if golden and number == 0 else [after],
             both_orders=both_orders,
         )
-        if before in asked:
-            figures["before"] = _rates(told, before)
-        figures["rows"] = told.figures["rows"]
+        calls.append(result.figures["calls"])
+        if golden and number == 0:
+            figures["before"] = _rates(result, before)
+        figures["rows"] = result.figures["rows"]
         steps.append(
             {
                 "added": unseen[number - 1] if number else None,
                 "objectives": objectives,
                 "decisions": dict(sorted(report.decisions.items())),
-                **_rates(told, after),
+                **_rates(result, after),
             }
         )
-        rows.append([{"step": number, **row} for row in told.rows()])
+        rows.append([{"step": number, **row} for row in result.rows()])
     settings = {
-        "judge": judge.name,
+        **judge.settings(dataset, research_compat=False),
         "model": aligner.editor_name,
-        "dataset": dataset,
         "both_orders": both_orders,
         "trained": list(trained),
         "unseen": list(unseen),
+    }
+    figures["calls"] = {
+        name: sum(its[name] for its in calls)
+        for name in ("asked", "errors", "tokens_in", "tokens_out")
     }
     every_row: Iterator[dict[str, Any]] = (row for step in rows for row in step)
     return write_result(output, "unseen", settings, {**figures, "steps": steps}, every_row)
 
 
 def _rates(result: Result, comparison: str) -> dict[str, Any]:
-    by_objective = result.figures["comparisons"][comparison]
-    return {
-        name: {objective: tally[name] for objective, tally in by_objective.items()}
-        for name in ("win_rate", "interval")
+    tallies = result.figures["comparisons"][comparison]
+    rates: dict[str, Any] = {
+        name: {objective: tally[name] for objective, tally in tallies.items()}
+        for name in ("win_rate", "interval", "net", "net_interval")
     }
+    rates["loss_rate"] = {
+        objective: None
+        if tally["win_rate"] is None
+        else tally["losses"] / (tally["wins"] + tally["ties"] + tally["losses"])
+        for objective, tally in tallies.items()
+    }
+    return rates

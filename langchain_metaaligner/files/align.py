@@ -9,13 +9,18 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
-from langchain_metaaligner.tables.ledger import Ledger
+from langchain_metaaligner.files.drafts import Table
+from langchain_metaaligner.tables.ledger import Failure, Ledger, Outcome
 from langchain_metaaligner.tables.problems import Problems
-from langchain_metaaligner.tables.source import Row, Table
+from langchain_metaaligner.tables.source import Row
+from langchain_metaaligner.tables.text import is_unicode
 from langchain_metaaligner.tables.write import check_output, write_rows
 
 ADDED = ("origin_responses", "aligned_responses", "decision", "reason")
 """What the output has beside the columns of the input."""
+
+PASSING = ("error", "timeout", "busy")
+"""Reasons for which a row is tried again by the next run."""
 
 _TOGETHER = 32  # finished rows that wait for the disk together
 
@@ -40,6 +45,7 @@ class Report:
         reasons: kept rows by reason.
         reused: rows whose answer was in the ledger or stood in the file before.
         problems: lines of the input that are no rows.
+        columns: the names of our columns in the output, by those in `ADDED`.
     """
 
     rows: int = 0
@@ -47,11 +53,31 @@ class Report:
     reasons: Counter[str] = field(default_factory=Counter)
     reused: int = 0
     problems: Problems = field(default_factory=Problems)
+    columns: dict[str, str] = field(default_factory=dict)
 
 
 def ledger_of(output: Path) -> Path:
     """Where the ledger of an output lies."""
     return output.with_name(f"{output.name}.ledger.jsonl")
+
+
+def added_columns(columns: Sequence[str]) -> dict[str, str]:
+    """What our columns are called beside those of the input.
+
+    A column of the input that has one of our names stays what it is, and ours gets another name.
+    All four together are an output of ours, whose columns are written anew.
+
+    >>> added_columns(["question", "answer", "decision"])["decision"]
+    'metaaligner_decision'
+    """
+    if set(ADDED) <= set(columns):
+        return dict(zip(ADDED, ADDED, strict=True))
+    names = {}
+    for name in ADDED:
+        names[name] = name
+        while names[name] in columns:
+            names[name] = f"metaaligner_{names[name]}"
+    return names
 
 
 def align_file(
@@ -61,108 +87,106 @@ def align_file(
     settings: Mapping[str, Any],
     *,
     window: int = 64,
+    force: bool = False,
     progress: Progress = lambda rows: None,
 ) -> Report:
     """Align all rows of a table.
 
     Every answer goes into ``OUTPUT.ledger.jsonl`` as soon as its row is finished. A run that was
     stopped, in whatever way, takes what stands there and goes on. Equal rows are aligned once. A
-    row whose edit failed for a passing reason ("error") is tried again by the next run.
+    row whose edit failed for a passing reason (`PASSING`) is tried again by the next run.
 
     Args:
         table: the rows.
-        output: a ``.csv``, ``.jsonl`` or ``.parquet`` file, which appears when it is whole.
+        output: a ``.csv``, ``.tsv``, ``.json``, ``.jsonl`` or ``.parquet`` file, which appears when
+            it is whole.
         engine: aligns the rows of a window.
         settings: whatever changes the answers; the ledger belongs to them.
         window: rows that are handed to the engine at once, and held in memory.
+        force: whether a file that no earlier run wrote may be replaced.
         progress: called with the number of rows done since the last call.
 
     Raises:
-        DataError: if the output's suffix is unknown, or the questions do not fit the rows.
+        DataError: if the output cannot be written, is an input or a file of somebody else, or if
+            the questions do not fit the rows.
         LedgerError: see `Ledger`.
     """
-    check_output(output)
+    check_output(output, table.inputs, ledger_of(output), force)
     report = Report()
-    columns = [*table.columns, *(name for name in ADDED if name not in table.columns)]
-    if table.asked not in columns:
-        columns.insert(0, table.asked)
     with Ledger(ledger_of(output), settings) as ledger:
-        rows = _aligned(table, ledger, engine, window, report, progress)
-        report.rows = write_rows(output, columns, rows)
+        rows = aligned_rows(table, ledger, engine, report, window=window, progress=progress)
+        joined = [table.asked] if table.asked not in table.source.columns else []
+        names = added_columns(table.columns).values()
+        report.rows = write_rows(output, table.source, [*names], rows, leading=joined)
     return report
 
 
-def _aligned(
+def aligned_rows(
     table: Table,
     ledger: Ledger,
     engine: Engine,
-    window: int,
     report: Report,
-    progress: Progress,
+    *,
+    window: int = 64,
+    progress: Progress = lambda rows: None,
 ) -> Iterator[Row]:
+    """The rows of a table in their order, with our columns; ``report`` counts them."""
+    names = report.columns = added_columns(table.columns)
     rows = table.rows(report.problems)
-    while chosen := list(islice(rows, window)):
-        pairs = [(row.get(table.asked), row.get(table.answer)) for row in chosen]
-        records = _records(pairs, ledger, engine, report)
-        for row, record in zip(chosen, records, strict=True):
+    while batch := list(islice(rows, window)):
+        pairs = [(row.get(table.asked), row.get(table.answer)) for row in batch]
+        for row, record in zip(batch, _records(pairs, ledger, engine, report), strict=True):
             report.decisions[record["decision"]] += 1
             if record["decision"] == "kept":
                 report.reasons[record["reason"]] += 1
             yield {
                 **row,
-                "origin_responses": row.get(table.answer),
-                "aligned_responses": record["text"],
-                "decision": record["decision"],
-                "reason": record["reason"],
+                names["origin_responses"]: row.get(table.answer),
+                names["aligned_responses"]: record["text"],
+                names["decision"]: record["decision"],
+                names["reason"]: record["reason"],
             }
-        progress(len(chosen))
+        progress(len(batch))
 
 
 def _records(
     pairs: Sequence[tuple[Any, Any]], ledger: Ledger, engine: Engine, report: Report
-) -> list[dict[str, Any]]:
+) -> list[Mapping[str, Any]]:
     """The record of each pair: unfit, known already, or made now."""
-    found: list[dict[str, Any] | None] = [_unfit(*pair) for pair in pairs]
-    keys = [
-        ledger.key(*pair) if record is None else ""
-        for pair, record in zip(pairs, found, strict=True)
-    ]
-    places: dict[str, int] = {}
-    for at, key in enumerate(keys):
-        if key and key not in places and ledger.find(key) is None:
-            places[key] = at
-    report.reused += sum(map(bool, keys)) - len(places)
-    made: dict[str, dict[str, Any]] = {}
-    open_ = list(places)
-    answered = engine([pairs[at] for at in places.values()]) if places else ()
-    while finished := list(islice(answered := iter(answered), _TOGETHER)):
-        records = [(open_[place], record) for place, record in finished]
-        made.update(records)
-        ledger.add_all((key, one) for key, one in records if one["reason"] != "error")
-        for key, one in records:
-            if one["reason"] == "error":
-                ledger.add_failure(key, str(one["detail"]))
+    records: list[Mapping[str, Any] | None] = [_unfit(*pair) for pair in pairs]
+    fit = [pair for pair, record in zip(pairs, records, strict=True) if record is None]
+    made = 0
+
+    def make(missing: Sequence[Pair]) -> Iterator[tuple[int, Outcome]]:
+        nonlocal made
+        made = len(missing)
+        for place, record in engine(missing):
+            passing = record["reason"] in PASSING
+            yield place, Failure(f"{record['reason']}: {record['detail']}") if passing else record
+
+    outcomes = iter(ledger.complete(fit, make, content=lambda pair: pair, together=_TOGETHER))
+    report.reused += len(fit) - made
     return [
-        record or made.get(key) or _known(ledger, key)
-        for record, key in zip(found, keys, strict=True)
+        record or _record(next(outcomes), pair) for record, pair in zip(records, pairs, strict=True)
     ]
 
 
-def _known(ledger: Ledger, key: str) -> dict[str, Any]:
-    record = ledger.find(key)
-    assert record is not None
-    return record
+def _record(outcome: Outcome, pair: tuple[Any, Any]) -> Mapping[str, Any]:
+    if isinstance(outcome, Failure):
+        return _kept(pair[1], outcome.reason.partition(":")[0])
+    return outcome
 
 
 def _unfit(question: Any, answer: Any) -> dict[str, Any] | None:
     """The record of a row that is none to edit; None for one that is."""
-    reason = None
+    if answer is None or (isinstance(answer, str) and not answer.strip()):
+        return _kept(answer, "empty_draft")
+    if question is None or (isinstance(question, str) and not question.strip()):
+        return _kept(answer, "no_question")
     if not isinstance(question, str) or not isinstance(answer, str):
-        reason = "empty_draft" if answer is None else "not_text"
-    elif not answer.strip():
-        reason = "empty_draft"
-    elif not question.strip():
-        reason = "no_question"
-    if reason is None:
-        return None
+        return _kept(answer, "not_text")
+    return None if is_unicode(question, answer) else _kept(answer, "not_unicode")
+
+
+def _kept(answer: Any, reason: str) -> dict[str, Any]:
     return {"text": answer, "decision": "kept", "reason": reason, "detail": None}

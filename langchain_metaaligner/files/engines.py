@@ -1,12 +1,28 @@
-"""What aligns a window of rows: this process."""
+"""What aligns a window of rows in this process, and whatever changes its answers."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from langchain_metaaligner.files.align import Pair
 from langchain_metaaligner.runnable import MetaAlignerRunnable
+
+PROMPT_VERSION = 1
+"""Rises when the same rows under the same options would be asked for in another way."""
+
+_NO_ANSWER = (
+    "device",
+    "batch_size",
+    "share_batches",
+    "cache",
+    "callbacks",
+    "max_retries",
+    "timeout",
+)
+_HEAD = 1 << 16  # bytes of a weights file that its digest is made of
 
 
 class LocalEngine:
@@ -26,16 +42,58 @@ class LocalEngine:
 
 
 def settings_of(aligner: MetaAlignerRunnable) -> dict[str, Any]:
-    """Whatever of an aligner changes its answers, as JSON values."""
-    llm = aligner.editor
+    """Whatever of an aligner changes its answers, as JSON values.
+
+    Where two runs differ in one of these, no answer of the one is taken for the other.
+    """
     return {
         "model": aligner.editor_name,
-        "generation": {
-            name: value
-            for name, value in sorted(getattr(llm, "_identifying_params", {}).items())
-            if name in ("revision", "dtype", "quantization", "max_new_tokens", "stop", "generation")
-        },
+        "llm": llm_settings(aligner.editor),
         "template": aligner.edit_template.name,
         "objectives": [f"{one.name}: {one.description}" for one in aligner.objectives],
         "preserve": sorted(aligner.preserve),
+        "checks": [_name(check) for check in aligner.checks],
+        "candidates": aligner.candidates,
+        "gate": None if aligner.gate is None else type(aligner.gate.scorer).__name__,
+        "prompt_version": PROMPT_VERSION,
     }
+
+
+def llm_settings(llm: Any) -> dict[str, Any]:
+    """Whatever of a LangChain model changes its texts: its class, options, server and weights.
+
+    A folder of weights is known by a digest, so that other weights under the same name are others.
+    """
+    options = {
+        name: value if isinstance(value, bool | int | float | str | None) else repr(value)
+        for name, value in sorted(getattr(llm, "_identifying_params", {}).items())
+        if name not in _NO_ANSWER
+    }
+    server = getattr(llm, "openai_api_base", None) or getattr(llm, "base_url", None)
+    named = options.get("model")
+    folder = Path(named) if isinstance(named, str) and named else None
+    return {
+        "class": type(llm).__name__,
+        **options,
+        "server": None if server is None else str(server),
+        "max_tokens": getattr(llm, "max_tokens", None),
+        "weights": weights_digest(folder) if folder and folder.is_dir() else None,
+    }
+
+
+def weights_digest(folder: Path) -> str:
+    """A digest of a checkpoint's files, by their names, sizes and beginnings."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and path.suffix in (".json", ".safetensors", ".bin", ".gguf", ".model"):
+            digest.update(f"{path.name} {path.stat().st_size}".encode())
+            with path.open("rb") as file:
+                digest.update(file.read(_HEAD))
+                if path.stat().st_size > 2 * _HEAD:
+                    file.seek(-_HEAD, 2)
+                    digest.update(file.read())
+    return digest.hexdigest()[:16]
+
+
+def _name(check: object) -> str:
+    return str(getattr(check, "__qualname__", repr(check)))

@@ -16,8 +16,11 @@ from langchain_core.language_models.llms import BaseLLM
 
 from langchain_metaaligner.errors import DataError, TemplateError
 from langchain_metaaligner.files.align import Progress, ledger_of
+from langchain_metaaligner.files.engines import llm_settings
 from langchain_metaaligner.objectives import Objective
-from langchain_metaaligner.tables.ledger import Ledger
+from langchain_metaaligner.tables.ledger import Failure, Ledger
+from langchain_metaaligner.tables.whole import whole_file
+from langchain_metaaligner.tables.write import check_output
 from langchain_metaaligner.templates import TEMPLATES, EditTemplate
 
 COLUMNS = ("query", "goldens", "generated_text")
@@ -67,6 +70,7 @@ def align_as_research(
     objectives: Sequence[Objective],
     *,
     batch_size: int = 3,
+    force: bool = False,
     progress: Progress = lambda rows: None,
 ) -> int:
     """Align a CSV file as the research script does. Resumable as `align_file`.
@@ -78,15 +82,17 @@ def align_as_research(
         template: the edit template.
         objectives: what is asked for, in this order.
         batch_size: prompts in one call of the model.
+        force: whether a file that no earlier run wrote may be replaced.
         progress: called with the number of rows done since the last call.
 
     Returns:
         The number of rows.
 
     Raises:
-        DataError: if a column is missing.
+        DataError: if a column is missing, or the output is an input or a file of somebody else.
         LedgerError: see `Ledger`.
     """
+    check_output(output, [source], ledger_of(output), force)
     frame = read_frame(source)
     absent = [name for name in COLUMNS if name not in frame.columns]
     if absent:
@@ -100,6 +106,7 @@ def align_as_research(
     )
     settings = {
         "model": getattr(llm, "display_name", type(llm).__name__),
+        "llm": llm_settings(llm),
         "template": template.name,
         "objectives": [one.name for one in objectives],
         "research_compat": True,
@@ -108,10 +115,8 @@ def align_as_research(
         edits = list(_edits(prompts, ledger, llm, batch_size, progress))
     frame = frame[list(COLUMNS)].rename(columns={"generated_text": "origin_responses"})
     frame["aligned_responses"] = edits
-    output.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = output.with_name(f"{output.name}.part")
-    write_frame(frame, unfinished)
-    unfinished.replace(output)
+    with whole_file(output) as unfinished:
+        write_frame(frame, unfinished)
     return len(frame)
 
 
@@ -122,12 +127,11 @@ def _edits(
     size: int,
     progress: Progress,
 ) -> Iterator[str]:
+    def make(missing: Sequence[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+        return ((at, {"text": text}) for at, text in enumerate(llm.batch(list(missing))))
+
     while batch := list(islice(prompts, size)):
-        keys = [ledger.key(prompt) for prompt in batch]
-        known: dict[str, Any] = {key: ledger.find(key) for key in keys}
-        missing = {key: prompt for key, prompt in zip(keys, batch, strict=True) if not known[key]}
-        for key, text in zip(missing, llm.batch([*missing.values()]), strict=True):
-            known[key] = {"text": text}
-            ledger.add(key, known[key])
-        yield from (known[key]["text"] for key in keys)
+        for record in ledger.complete(batch, make, content=lambda prompt: [prompt]):
+            assert not isinstance(record, Failure)
+            yield str(record["text"])
         progress(len(batch))

@@ -217,7 +217,8 @@ def adopt(model: Any, tokenizer: Any) -> tuple[CheckpointSpec, Checkpoint]:
 
 def _metadata_of(spec: CheckpointSpec) -> dict[str, Any]:
     """The metadata of a model that is in memory already, if what it is called leads to some."""
-    if not Path(spec.model).is_dir() and not HUB_ID.fullmatch(spec.model):
+    known = spec.model and (Path(spec.model).is_dir() or HUB_ID.fullmatch(spec.model))
+    if not known:
         return {}  # made in memory, or its folder is gone
     try:
         return read_metadata(spec)

@@ -18,8 +18,8 @@ from transformers.models.auto.modeling_auto import (
 from transformers.models.llama.tokenization_llama import LlamaTokenizer
 from transformers.utils import logging as transformers_logging
 
-from langchain_metaaligner.errors import CheckpointError, MissingExtraError
-from langchain_metaaligner.models.spec import QUANTIZATIONS, CheckpointSpec
+from langchain_metaaligner.errors import CheckpointError, MissingExtraError, SettingError
+from langchain_metaaligner.models.spec import QUANTIZATIONS, CheckpointSpec, gguf_file
 from langchain_metaaligner.models.tokens import (
     completion_ids,
     encode_as_sentencepiece,
@@ -52,7 +52,13 @@ def read(spec: CheckpointSpec) -> tuple[Any, Any]:
         MissingExtraError: when bitsandbytes is needed and not installed.
     """
     placement(spec)  # what is not installed is told before anything is read
-    origin = {"revision": spec.revision, "trust_remote_code": spec.trust_remote_code}
+    origin: dict[str, Any] = {
+        "revision": spec.revision,
+        "trust_remote_code": spec.trust_remote_code,
+    }
+    if file := gguf_file(spec.model):
+        _require_gguf(spec, file)
+        origin["gguf_file"] = file
     with _quiet():
         try:
             if not Path(spec.model).is_dir():
@@ -60,12 +66,31 @@ def read(spec: CheckpointSpec) -> tuple[Any, Any]:
             config = AutoConfig.from_pretrained(spec.model, **origin)
         except Exception as error:  # transformers and the Hub raise errors of many kinds
             raise CheckpointError(
-                f"The config of {spec.model!r} could not be read ({_first_line(error)}). Check the "
-                "name and, for an id on the Hub, the network; a folder must hold config.json."
+                f"The config of {spec.model!r} could not be read ({_first_line(error)}). "
+                + (_TORN.format(file) if file else _UNREADABLE)
             ) from error
         require_decoder(config, config.architectures or (), spec.model)
         tokenizer = read_tokenizer(spec.model, origin)
         return _read_model(spec, config, origin), tokenizer
+
+
+_UNREADABLE = (
+    "Check the name and, for an id on the Hub, the network; a folder must hold config.json."
+)
+_TORN = "{} may be incomplete, corrupt or no GGUF file: make or download it again."
+
+
+def _require_gguf(spec: CheckpointSpec, file: str) -> None:
+    if importlib.util.find_spec("gguf") is None:
+        raise CheckpointError(
+            f"{file} in {spec.model!r} is a GGUF file, and the package gguf, which reads it, is "
+            "not installed. Install it with: pip install gguf"
+        )
+    if spec.quantization:
+        raise SettingError(
+            f"quantization={spec.quantization!r} was given, but {file} in {spec.model!r} is "
+            "quantized already. Leave it out."
+        )
 
 
 def require_decoder(config: Any, architectures: Sequence[str], name: str) -> None:

@@ -18,7 +18,7 @@ from langchain_metaaligner.models.aligner import AlignerLLM
 from langchain_metaaligner.models.checkpoint import adopt
 from langchain_metaaligner.models.encoder_decoder import EncoderDecoderLLM
 from langchain_metaaligner.models.load import read, read_tokenizer
-from langchain_metaaligner.models.spec import MINI, CheckpointSpec
+from langchain_metaaligner.models.spec import BUNDLED, CheckpointSpec
 from langchain_metaaligner.weights.hub import optional_file
 from langchain_metaaligner.weights.loading import reading
 
@@ -80,7 +80,7 @@ def load_policy(
         "dtype": dtype,
         "quantization": quantization,
     }
-    if model == MINI:
+    if model in BUNDLED:
         return AlignerLLM(model=model, **holding, **options)
     if optional_file(model, ADAPTER, None) is not None:
         merged, tokenizer = _merged(model, base, holding)

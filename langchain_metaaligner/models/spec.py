@@ -1,7 +1,7 @@
 """Which checkpoint, and how it is to be held: `CheckpointSpec`. Nothing here reads weights.
 
-A checkpoint is a folder in the layout of the Hugging Face Hub, an id on the Hub, or ``"mini"``, the
-one that comes with this package.
+A checkpoint is a folder in the layout of the Hugging Face Hub, a folder with one GGUF file, an id
+on the Hub, or the name of one that comes with this package: ``"mini"`` or ``"small"``.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ __all__ = ["METADATA_FILE", "CheckpointSpec", "read_metadata", "resolve"]
 
 MINI = "mini"
 MINI_FOLDER = Path(__file__).with_name("mini")
+BUNDLED = {name: Path(__file__).with_name(name) for name in (MINI, "small")}
+"""Where the checkpoints lie that come with this package, by name."""
 QUANTIZATIONS = {"8bit": "load_in_8bit", "4bit": "load_in_4bit"}
 
 _DTYPES = {
@@ -32,7 +34,10 @@ _DTYPES = {
     "float32": "float32",
     "fp32": "float32",
 }
-_EXPECTED = "Give 'mini', a folder in the layout of the Hugging Face Hub, or an id on the Hub"
+_EXPECTED = (
+    "Give 'mini', 'small', a folder in the layout of the Hugging Face Hub or with one GGUF file, "
+    "or an id on the Hub"
+)
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ class CheckpointSpec:
     """Which weights, and how they are to be held. Equal specs share one copy of the weights.
 
     Attributes:
-        model: "mini", a folder, or an id on the Hub.
+        model: "mini", "small", a folder, or an id on the Hub.
         revision: branch, tag or commit on the Hub.
         device: "cuda", "cuda:1", "mps", "cpu", …; None takes the first of these that is there.
         dtype: "bfloat16", "float16", "float32", or "bf16", "fp16", "fp32"; a ``torch.dtype`` is
@@ -90,7 +95,7 @@ class CheckpointSpec:
 
     @property
     def _is_folder(self) -> bool:
-        return self.model == MINI or Path(self.model).expanduser().is_dir()
+        return self.model in BUNDLED or Path(self.model).expanduser().is_dir()
 
     def resolved(self) -> CheckpointSpec:
         """The same choice with every default filled in: equal weights have equal resolved specs.
@@ -118,7 +123,7 @@ def resolve(model: str) -> str:
     """Where a checkpoint lies, checked as far as that is possible without reading weights.
 
     Args:
-        model: "mini", a folder, or an id on the Hub.
+        model: "mini", "small", a folder, or an id on the Hub.
 
     Returns:
         The absolute path of the folder, or the id on the Hub.
@@ -126,21 +131,24 @@ def resolve(model: str) -> str:
     Raises:
         CheckpointError: when the folder does not exist, or holds no config or no weights.
     """
-    folder = MINI_FOLDER if model == MINI else Path(model).expanduser()
-    if model == MINI and not (folder.joinpath("config.json").is_file() and _has_weights(folder)):
+    folder = BUNDLED.get(model) or Path(model).expanduser()
+    if model in BUNDLED and not is_complete(folder):
         raise CheckpointError(
-            f"The bundled checkpoint 'mini' is missing from {folder}. Install "
+            f"The bundled checkpoint {model!r} is missing from {folder}. Install "
             "langchain-metaaligner again, or name another model: a folder or an id on the Hub."
         )
     if not model or not folder.is_dir():
         if HUB_ID.fullmatch(model) and not folder.exists():
             return model
-        raise CheckpointError(f"The model {model!r} is not a folder that exists. {_EXPECTED}.")
-    if not folder.joinpath("config.json").is_file():
-        raise CheckpointError(f"The folder {model!r} holds no config.json. {_EXPECTED}.")
-    if not _has_weights(folder):
+        advice = f" Give the folder that holds {folder.name}." if folder.is_file() else ""
         raise CheckpointError(
-            f"The folder {model!r} holds no weights (*.safetensors or pytorch_model*.bin). "
+            f"The model {model!r} is not a folder that exists.{advice} {_EXPECTED}."
+        )
+    if not folder.joinpath("config.json").is_file() and gguf_file(folder) is None:
+        raise CheckpointError(f"The folder {model!r} holds no config.json. {_EXPECTED}.")
+    if not _has_weights(folder) and gguf_file(folder) is None:
+        raise CheckpointError(
+            f"The folder {model!r} holds no weights (*.safetensors, pytorch_model*.bin or *.gguf). "
             "Save or download the checkpoint again."
         )
     return str(folder.resolve())
@@ -152,7 +160,32 @@ def read_metadata(spec: CheckpointSpec) -> dict[str, Any]:
     Raises:
         CheckpointError: as there; ``retryable`` where the Hub could not be asked.
     """
-    return hub.read_metadata(str(MINI_FOLDER) if spec.model == MINI else spec.model, spec.revision)
+    return hub.read_metadata(str(BUNDLED.get(spec.model, spec.model)), spec.revision)
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether a folder holds a config and weights, in one file or in several."""
+    whole = folder.joinpath("config.json").is_file() and _has_weights(folder)
+    return whole or gguf_file(folder) is not None
+
+
+def gguf_file(folder: str | Path) -> str | None:
+    """The name of the GGUF file that is a folder's checkpoint; None where there is none.
+
+    Where a folder holds weights of another form too, these are its checkpoint.
+
+    Raises:
+        CheckpointError: if it holds several GGUF files and nothing else.
+    """
+    found = sorted(path.name for path in Path(folder).glob("*.gguf"))
+    if not found or _has_weights(Path(folder)):
+        return None
+    if len(found) > 1:
+        raise CheckpointError(
+            f"The folder {str(folder)!r} holds {len(found)} GGUF files: {', '.join(found)}. A "
+            "checkpoint is one of them: put it into a folder of its own."
+        )
+    return found[0]
 
 
 def _has_weights(folder: Path) -> bool:

@@ -1,9 +1,9 @@
-r"""CSV files in the dialect of the research, read and written row by row.
+r"""CSV files, plain (RFC 4180) or in the dialect of the research, read and written row by row.
 
 The research's scripts write every backslash doubled (pandas, ``escapechar="\\"``), but read
 without undoing it, so that each hop doubles the backslashes once more; and a lone carriage return
 goes out unquoted, which splits its row on reading. Here the doubling is undone, and such a row is
-quoted.
+quoted. Files of people are plain: a backslash in them is a backslash.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from langchain_metaaligner.errors import DataError, nearest
-from langchain_metaaligner.tables.jsonl import is_unicode, open_bytes, open_text
 from langchain_metaaligner.tables.problems import Problems
+from langchain_metaaligner.tables.text import is_unicode, open_bytes, open_text
+from langchain_metaaligner.tables.whole import whole_file
 
 _SINGLE = re.compile(rb"(?<!\\)(?:\\\\)*\\(?!\\)")
 _LONGEST_CELL = 1 << 24  # what is longer is a quotation mark that was never closed
@@ -83,11 +84,99 @@ def _numbered(reader: Any, source: str, problems: Problems) -> Iterator[tuple[in
         yield line, cells
 
 
+def delimiter_of(header: str) -> str:
+    """What separates the cells of a file, by its first line: a comma where one is there.
+
+    >>> delimiter_of("question;answer"), delimiter_of("question,answer;draft")
+    (';', ',')
+    """
+    return next((mark for mark in (",", ";", "\t") if mark in header), ",")
+
+
+def cell_rows(
+    path: Path,
+    problems: Problems,
+    *,
+    delimiter: str | None = None,
+    escaped: bool = False,
+    encoding: str | None = None,
+) -> Iterator[tuple[int, list[str]]]:
+    """Yield (line number, cells) of a CSV file: of its header, then of each row.
+
+    A row whose last cells were left out is filled up; one with more cells than the header is a
+    problem. Bytes that are not of the encoding come as lone surrogates.
+
+    Args:
+        path: the file.
+        problems: takes note of rows that are none.
+        delimiter: by itself what stands in the first line: a comma, else a semicolon or a tab.
+        escaped: whether the file is in the research's dialect.
+        encoding: by itself UTF-8.
+
+    Raises:
+        DataError: if a quotation mark is never closed, or stands where it cannot be told what it
+            means; the message names the line.
+    """
+    csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_CELL))
+    with open_text(path, errors="surrogateescape", encoding=encoding) as file:
+        if delimiter is None:
+            delimiter = delimiter_of(file.readline())
+            file.seek(0)
+        reader = csv.reader(
+            file, delimiter=delimiter, escapechar="\\" if escaped else None, strict=True
+        )
+        header: list[str] | None = None
+        while True:
+            line = reader.line_num + 1
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                raise DataError(_misquoted(path, line, reader.line_num, str(error))) from error
+            if not cells:
+                continue
+            header = header or cells
+            extra = cells[len(header) :]
+            if any(extra):
+                problems.found(
+                    "broken line", path.name, line, f"{len(cells)} cells, not {len(header)}"
+                )
+            else:
+                yield line, cells[: len(header)] + [""] * (len(header) - len(cells))
+
+
+def _misquoted(path: Path, line: int, last: int, error: str) -> str:
+    if "larger than field limit" in error or "unexpected end" in error:
+        wrong = "a quotation mark that opens in this row is never closed"
+    else:
+        wrong = f"a quotation mark stands where none can ({error})"
+    return (
+        f"{path}, row from line {line} to {last}: {wrong}, so that it cannot be told where rows "
+        'end. Close it, or double quotation marks inside a cell: "he said ""no"".". Nothing was '
+        "written."
+    )
+
+
+def write_cells(
+    path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]], delimiter: str = ","
+) -> int:
+    """Write rows as plain CSV as they come; return their number."""
+    with whole_file(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
+        quoting = csv.writer(file, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        writer.writerow(columns)
+        count = 0
+        for row in rows:
+            returns = any(isinstance(cell, str) and "\r" in cell for cell in row)
+            (quoting if returns else writer).writerow(row)
+            count += 1
+    return count
+
+
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
     """Write rows in the research's dialect as they come; return their number."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.part")
-    with unfinished.open("w", encoding="utf-8", newline="") as file:
+    with whole_file(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as file:
         plain, quoted = (
             csv.writer(file, escapechar="\\", lineterminator="\n", quoting=quoting)
             for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_NONNUMERIC)
@@ -98,5 +187,4 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object
             returns = any(isinstance(cell, str) and "\r" in cell for cell in row)
             (quoted if returns else plain).writerow(row)
             count += 1
-    unfinished.replace(path)
     return count

@@ -2,114 +2,113 @@
 
 from __future__ import annotations
 
-import gzip
-import io
 import json
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any
 
 from langchain_metaaligner.errors import DataError
 from langchain_metaaligner.tables.problems import Problems
+from langchain_metaaligner.tables.text import (
+    UNREADABLE,
+    checked_encoding,
+    is_unicode,
+    open_bytes,
+    open_text,
+)
 
 _CHUNK = 1 << 20
-_UNREADABLE = (EOFError, gzip.BadGzipFile, zlib.error)
-
-
-def open_bytes(path: Path) -> IO[bytes]:
-    """Open a file to read, also a gzipped one.
-
-    Raises:
-        DataError: if it does not exist.
-    """
-    if not path.is_file():
-        raise DataError(f"There is no file {path}. Give the path of an existing file.")
-    opened = gzip.open if path.suffix == ".gz" else open
-    return cast("IO[bytes]", opened(path, "rb"))
-
-
-def open_text(path: Path, errors: str = "strict") -> IO[str]:
-    """Open a text file, also a gzipped one, in UTF-8 with or without a mark at its beginning.
-
-    Raises:
-        DataError: if it does not exist.
-    """
-    return io.TextIOWrapper(open_bytes(path), encoding="utf-8-sig", errors=errors, newline="")
-
-
-def is_unicode(*texts: str) -> bool:
-    r"""Whether texts can be written as UTF-8, which lone surrogates cannot.
-
-    >>> is_unicode("caf\u00e9"), is_unicode("fine", "\ud800")
-    (True, False)
-    """
-    try:
-        "".join(texts).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+_BETWEEN = " \t\r\n,"
 
 
 def json_lines(path: Path, problems: Problems) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield (line number, record) for each line; a broken line is a problem."""
+    """Yield (line number, record) for each line; a broken one, or no Unicode, is a problem."""
+    for number, record in json_records(path, problems):
+        if is_unicode(json.dumps(record, ensure_ascii=False)):
+            yield number, record
+        else:
+            problems.found("broken line", path.name, number, "bytes or a surrogate, no Unicode")
+
+
+def json_records(
+    path: Path, problems: Problems, encoding: str | None = None
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (line number, record) for each line that is a JSON object; any other is a problem.
+
+    Bytes that are not of the encoding come as lone surrogates (``surrogateescape``), and so does
+    half an emoji: such a record is a record all the same.
+    """
+    name = checked_encoding(encoding)
     with open_bytes(path) as lines:
-        for number, line in _numbered(lines, path.name, problems):
+        for number, line in _numbered(lines, path.name, problems, name):
             if not line.strip():
                 continue
             try:
-                record = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
+                record = json.loads(line)
             except (ValueError, RecursionError) as error:
                 problems.found("broken line", path.name, number, str(error))
                 continue
-            if not isinstance(record, dict):
-                problems.found("broken line", path.name, number, "not a JSON object")
-            elif b"\\u" in line and not is_unicode(json.dumps(record, ensure_ascii=False)):
-                problems.found("broken line", path.name, number, "a lone surrogate, no Unicode")
-            else:
+            if isinstance(record, dict):
                 yield number, record
+            else:
+                problems.found("broken line", path.name, number, "not a JSON object")
 
 
-def _numbered(lines: IO[bytes], source: str, problems: Problems) -> Iterator[tuple[int, bytes]]:
+def _numbered(
+    file: IO[bytes], source: str, problems: Problems, encoding: str
+) -> Iterator[tuple[int, str]]:
     number = 0
     try:
-        for number, line in enumerate(lines, 1):
-            yield number, line
-    except _UNREADABLE as error:
+        if encoding == "utf-8-sig":
+            for number, line in enumerate(file, 1):
+                first = "utf-8-sig" if number == 1 else "utf-8"
+                yield number, line.decode(first, errors="surrogateescape")
+        else:
+            for number, text in enumerate(file.read().decode(encoding).split("\n"), 1):
+                yield number, text
+    except UNREADABLE as error:
         problems.found("broken line", source, number + 1, f"the file breaks off here: {error}")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{source} is not in {encoding}: {error}. Give its encoding with --encoding."
+        ) from error
 
 
-def json_array(path: Path) -> Iterator[Any]:
+def json_array(path: Path, encoding: str | None = None) -> Iterator[Any]:
     """Yield the items of a file that is one JSON array, without reading it as a whole.
 
     Raises:
         DataError: if it is not one; the message names the item before the break.
     """
-    decoder, count, ended = json.JSONDecoder(), 0, False
-    with open_text(path) as file:
-        buffer = file.read(_CHUNK).lstrip()
+    decoder, count, at, ended = json.JSONDecoder(), 0, 1, False
+    with open_text(path, errors="surrogateescape", encoding=encoding) as file:
+        buffer = _more(file, path, 0).lstrip()
         if not buffer.startswith("["):
             raise DataError(f"{path} is no JSON array. Give a file that begins with '['.")
-        buffer = buffer[1:]
         while True:
-            buffer = buffer.lstrip(" \t\r\n,")
-            if buffer.startswith("]"):
+            while at < len(buffer) and buffer[at] in _BETWEEN:
+                at += 1
+            if buffer.startswith("]", at):
                 return
             try:
-                item, end = decoder.raw_decode(buffer)
+                item, at = decoder.raw_decode(buffer, at)
             except ValueError as error:
                 if ended:
                     raise DataError(
                         f"{path} breaks off after item {count}: {error}. Mend the file."
                     ) from error
-                try:
-                    more = file.read(max(_CHUNK, len(buffer)))
-                except (UnicodeDecodeError, *_UNREADABLE) as broken:
-                    raise DataError(
-                        f"{path} cannot be read beyond item {count}: {broken}. Mend the file."
-                    ) from broken
-                ended = not more
-                buffer += more
+                piece = _more(file, path, count, max(_CHUNK, len(buffer) - at))
+                ended = not piece
+                buffer, at = buffer[at:] + piece, 0
                 continue
+            count += 1
             yield item
-            count, buffer = count + 1, buffer[end:]
+
+
+def _more(file: IO[str], path: Path, count: int, size: int = _CHUNK) -> str:
+    try:
+        return file.read(size)
+    except (UnicodeDecodeError, *UNREADABLE) as broken:
+        raise DataError(
+            f"{path} cannot be read beyond item {count}: {broken}. Mend the file."
+        ) from broken

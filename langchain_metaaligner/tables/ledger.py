@@ -12,10 +12,11 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
 from typing_extensions import Self
@@ -24,6 +25,20 @@ from langchain_metaaligner.errors import LedgerError
 
 FAILED = "failed"
 """The field of a line that tells of a failure. It is an audit only: the work is tried again."""
+
+Unit = TypeVar("Unit")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A unit of work that could not be done this time, and why."""
+
+    reason: str
+
+
+Outcome = Mapping[str, Any] | Failure
+Make = Callable[[Sequence[Unit]], Iterable[tuple[int, Outcome]]]
+"""Does units of work: yields the place of each, and its record or failure, as it is finished."""
 
 
 class Ledger:
@@ -110,8 +125,8 @@ class Ledger:
         Args:
             *content: JSON values that tell this unit from every other one.
         """
-        told = json.dumps([self._salt, *content], sort_keys=True)
-        return hashlib.sha256(told.encode()).hexdigest()[:32]
+        text = json.dumps([self._salt, *content], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     def find(self, key: str) -> dict[str, Any] | None:
         """The line of a finished unit of work; None where it is still to be done."""
@@ -141,6 +156,72 @@ class Ledger:
             places = self._append([self._line(key, record) for key, record in records])
             self._index.executemany("INSERT OR REPLACE INTO work VALUES (?, ?)", places)
 
+    def complete(
+        self,
+        units: Sequence[Unit],
+        make: Make[Unit],
+        content: Callable[[Unit], Sequence[Any]],
+        *,
+        together: int = 1,
+    ) -> list[Outcome]:
+        """The record of each unit of work: as it stands in the file, or made now.
+
+        What the file lacks is made, equal units once, and every record is on the disk before it is
+        given back. A failure stays open: the next run tries it again.
+
+        Args:
+            units: what is to be done.
+            make: does the units that are missing.
+            content: what tells a unit from every other one, for its `key`.
+            together: finished units that wait for the disk together.
+
+        Returns:
+            An outcome for each unit, in their order.
+
+        Raises:
+            LedgerError: as `add`.
+
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "ledger.jsonl"
+        >>> with Ledger(path, {}) as ledger:
+        ...     made = ledger.complete(
+        ...         ["a", "b", "a"],
+        ...         lambda missing: ((at, {"text": unit * 2}) for at, unit in enumerate(missing)),
+        ...         content=lambda unit: [unit],
+        ...     )
+        >>> [record["text"] for record in made]
+        ['aa', 'bb', 'aa']
+        """
+        keys = [self.key(*content(unit)) for unit in units]
+        outcomes: dict[str, Outcome] = {}
+        missing: dict[str, Unit] = {}
+        for key, unit in zip(keys, units, strict=True):
+            if key in outcomes or key in missing:
+                continue
+            line = self.find(key)
+            if line is None:
+                missing[key] = unit
+            else:
+                outcomes[key] = line
+        open_keys = list(missing)
+        made: dict[str, Outcome] = {}
+        try:
+            for place, outcome in make(list(missing.values())) if missing else ():
+                made[open_keys[place]] = outcome
+                if len(made) >= together:
+                    outcomes |= self._add_outcomes(made)
+                    made = {}
+        finally:  # what was made before an error, or Ctrl-C, is kept
+            outcomes |= self._add_outcomes(made)
+        return [outcomes[key] for key in keys]
+
+    def _add_outcomes(self, made: dict[str, Outcome]) -> dict[str, Outcome]:
+        self.add_all((key, it) for key, it in made.items() if not isinstance(it, Failure))
+        for key, outcome in made.items():
+            if isinstance(outcome, Failure):
+                self.add_failure(key, outcome.reason)
+        return made
+
     def add_failure(self, key: str, reason: str) -> None:
         """Write down that a unit of work failed. It stays to be done.
 
@@ -163,8 +244,8 @@ class Ledger:
         self._lock.release()
 
     def _line(self, key: str, record: Mapping[str, Any]) -> tuple[str, bytes]:
-        told = {"key": key, "settings": self.settings, **record}
-        return key, json.dumps(told).encode() + b"\n"  # ASCII: also lone surrogates survive
+        line = json.dumps({"key": key, "settings": self.settings, **record})
+        return key, line.encode() + b"\n"  # ASCII: also lone surrogates survive
 
     def _append(self, lines: list[tuple[str, bytes]]) -> list[tuple[str, int]]:
         places, at = [], self._end
@@ -195,8 +276,8 @@ class Ledger:
 
     def _index_line(self, number: int, at: int, line: bytes) -> None:
         try:
-            told = json.loads(line)
-            key, settings = told["key"], told["settings"]
+            record = json.loads(line)
+            key, settings = record["key"], record["settings"]
         except (ValueError, TypeError, KeyError) as error:
             raise LedgerError(
                 f"Line {number} of {self.path} is no line of a ledger: {line[:80]!r}. Remove that "
@@ -207,7 +288,7 @@ class Ledger:
                 f"{self.path} was written under other settings ({_difference(settings, self)}). "
                 "Use the same ones to go on, or write to another file."
             )
-        if FAILED not in told:
+        if FAILED not in record:
             self._index.execute("INSERT OR REPLACE INTO work VALUES (?, ?)", (key, at))
 
     def _refused(self, error: OSError) -> LedgerError:

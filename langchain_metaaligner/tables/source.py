@@ -1,174 +1,202 @@
-"""Rows of CSV, JSONL and Parquet files and of Hub data sets, one after the other."""
+"""The one reader of rows: CSV, TSV, JSON, JSONL and Parquet files, and data sets on the Hub."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from langchain_metaaligner.errors import DataError, nearest
-from langchain_metaaligner.tables.csv import csv_rows
-from langchain_metaaligner.tables.jsonl import json_lines
+from langchain_metaaligner.errors import DataError
+from langchain_metaaligner.tables.csv import cell_rows
+from langchain_metaaligner.tables.jsonl import json_array, json_records
 from langchain_metaaligner.tables.problems import Problems
-
-QUESTIONS = ("query", "question", "prompt", "input", "instruction")
-ANSWERS = ("generated_text", "origin_responses", "answer", "response", "output", "draft")
-GOLDEN = "gpt-3.5-turbo"
-"""The column of golden answers in MentaLLaMA's test sets."""
 
 Row = Mapping[str, Any]
 
+FORMATS = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "json",
+    ".parquet": "parquet",
+}
+"""File names' endings, and what is in such files. ``.gz`` may follow, but for Parquet."""
+
+READ = "a .csv, .tsv, .json, .jsonl or .parquet file"
+
+
+def format_of(path: Path) -> str | None:
+    """What a file's name says is in it, whatever the case; None where it says nothing.
+
+    >>> format_of(Path("EXPORT.CSV")), format_of(Path("drafts.jsonl.gz")), format_of(Path("notes"))
+    ('csv', 'jsonl', None)
+    """
+    name = path.name.lower().removesuffix(".gz")
+    return FORMATS.get(Path(name).suffix)
+
 
 @dataclass(frozen=True)
-class Table:
-    """A source of rows.
+class Source:
+    """A file of rows, or a data set on the Hub.
 
     Attributes:
-        source: a file, or the name of a data set on the Hub.
-        columns: names of its columns, in order.
-        question: the column of questions; None where `questions` has them.
-        answer: the column of draft answers.
-        questions: a CSV file with a ``query`` for each row of the source, joined by place, as
-            MentaLLaMA's test sets are with the released outputs on IMHI.
+        name: the file, or ``NAME[:SPLIT]`` on the Hub.
+        format: "csv", "tsv", "json", "jsonl", "parquet" or "hub".
+        columns: the keys of a row, in order. JSON files have a column for every key that any record
+            has.
+        headings: the columns as the file names them: two of one name differ in their keys alone.
+        count: how many rows there are; None where that is known only at the end.
+        escaped: whether CSV is in the research's dialect.
+        encoding: of a text file; None is UTF-8.
     """
 
-    source: str
+    name: str
+    format: str
     columns: tuple[str, ...]
-    question: str | None
-    answer: str
-    questions: Path | None = None
-
-    def rows(self, problems: Problems) -> Iterator[Row]:
-        """The rows, each with its question under `question` or, joined, under ``query``.
-
-        Raises:
-            DataError: if the joined file has fewer rows, or answers to something else.
-        """
-        rows = _rows(self.source, problems)
-        return rows if self.questions is None else _joined(rows, self.questions, self.source)
+    headings: tuple[str, ...]
+    count: int | None = None
+    escaped: bool = False
+    encoding: str | None = None
 
     @property
-    def asked(self) -> str:
-        """The key of the question in a row."""
-        return self.question or "query"
+    def path(self) -> Path:
+        """The file; of a data set on the Hub, none that exists."""
+        return Path(self.name)
 
-    def __len__(self) -> int:
-        """How many rows there are, counted in one pass over the file; 0 where that is not known."""
-        if not Path(self.source).is_file():
-            return 0
-        if self.source.endswith(".parquet"):
-            import pyarrow.parquet
+    def rows(self, problems: Problems) -> Iterator[Row]:
+        """The rows, one after the other; what is none is a problem.
 
-            return int(pyarrow.parquet.ParquetFile(self.source).metadata.num_rows)
-        return sum(1 for _ in _rows(self.source, Problems()))
+        What is no text of the encoding comes as lone surrogates.
+
+        Raises:
+            DataError: if the file cannot be read.
+        """
+        if self.format == "parquet":
+            from langchain_metaaligner.tables.parquet import parquet_rows
+
+            return parquet_rows(self.path, self.columns)
+        if self.format == "hub":
+            return iter(_hub_rows(self.name))
+        if self.format in ("json", "jsonl"):
+            return (
+                {name: record.get(name) for name in self.columns}
+                for record in _json_records(self.path, self.format, self.encoding, problems)
+            )
+        rows = _cells(self.path, self.format, self.escaped, self.encoding, problems)
+        next(rows, None)  # the header
+        return (dict(zip(self.columns, cells, strict=True)) for _, cells in rows)
 
 
-def open_table(
-    source: str,
-    question: str | None = None,
-    answer: str | None = None,
-    questions: Path | None = None,
-) -> Table:
-    """Find the columns of a source.
+def open_source(
+    name: str | Path,
+    *,
+    format: str | None = None,
+    escaped: bool = False,
+    encoding: str | None = None,
+) -> Source:
+    """Look at a source: its columns, and how many rows it has.
+
+    Text files are read through once, so that what cannot be read is told before anything is done.
 
     Args:
-        source: a ``.csv``, ``.jsonl`` or ``.parquet`` file, or ``NAME[:SPLIT]`` on the Hub.
-        question: the column of questions; by itself the first of `QUESTIONS` that is there.
-        answer: the column of draft answers; by itself the first of `ANSWERS` that is there.
-        questions: a CSV file whose ``query`` column is joined by row.
+        name: a file, or ``NAME[:SPLIT]`` on the Hub.
+        format: of a file whose name does not say it: a value of `FORMATS`.
+        escaped: whether a CSV file is in the research's dialect: backslashes doubled.
+        encoding: of a text file, such as "cp1252"; by itself UTF-8.
 
     Raises:
-        DataError: if there is no such source, or no such column; the message names those seen.
+        DataError: if there is no such file or data set, or it cannot be read.
+        SettingError: if the encoding is unknown.
     """
-    columns = _columns(source)
-    asked = None if questions else _column("question", question, QUESTIONS, columns, source)
-    return Table(
-        source, columns, asked, _column("answer", answer, ANSWERS, columns, source), questions
-    )
+    path = Path(name)
+    kind = format or format_of(path)
+    if kind is None and not path.exists():
+        return _hub_source(str(name))
+    if kind is None or path.is_dir():
+        raise DataError(f"{name} cannot be read. Give {READ}.")
+    if kind == "parquet":
+        from langchain_metaaligner.tables.parquet import parquet_columns
+
+        headings, count = parquet_columns(path)
+    elif kind in ("json", "jsonl"):
+        headings, count = _json_columns(path, kind, encoding)
+    else:
+        headings, count = _cell_columns(path, kind, escaped, encoding)
+    return Source(str(name), kind, _distinct(headings), headings, count, escaped, encoding)
 
 
-def _column(
-    kind: str, given: str | None, usual: Sequence[str], columns: Sequence[str], source: str
-) -> str:
-    if given in columns:
-        return str(given)
-    found = [name for name in usual if name in columns]
-    if given is None and found:
-        return found[0]
-    wanted = repr(given) if given else f"for the {kind}, such as {', '.join(usual)}"
-    raise DataError(
-        f"{source} has no column {wanted}.{nearest(given or kind, columns)} It has: "
-        f"{', '.join(columns) or 'none'}. Name the column with --{kind}-column"
-        + (", or join a file with --questions." if kind == "question" else ".")
-    )
+def spooled(stream: IO[bytes], format: str) -> Path:
+    """Standard input as a file, which can be read more than once; the caller removes it."""
+    with tempfile.NamedTemporaryFile(suffix=f".{format}", delete=False) as file:
+        while piece := stream.read(1 << 20):
+            file.write(piece)
+    return Path(file.name)
 
 
-def _columns(source: str) -> tuple[str, ...]:
-    path = Path(source)
-    if path.suffix == ".parquet" and path.is_file():
-        import pyarrow.parquet
-
-        return tuple(pyarrow.parquet.ParquetFile(path).schema_arrow.names)
-    if path.is_file() and path.suffix == ".csv":
-        import csv
-
-        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-            return tuple(next(csv.reader(file), []))
-    first = next(_rows(source, Problems()), {})
-    return tuple(first)
+def _distinct(headings: Iterable[str]) -> tuple[str, ...]:
+    seen: Counter[str] = Counter()
+    keys = []
+    for heading in headings:
+        seen[heading] += 1
+        keys.append(heading if seen[heading] == 1 else f"{heading} ({seen[heading]})")
+    return tuple(keys)
 
 
-def _rows(source: str, problems: Problems) -> Iterator[Row]:
-    path = Path(source)
-    if path.suffix == ".csv":
-        return (row for _, row in csv_rows(path, (), problems))
-    if path.suffix in (".jsonl", ".ndjson"):
-        return (row for _, row in json_lines(path, problems))
-    if path.suffix == ".parquet":
-        return _parquet(path)
-    if path.exists() or path.suffix in (".json", ".tsv", ".txt", ".xlsx"):
-        raise DataError(f"{source} cannot be read. Give a .csv, .jsonl or .parquet file.")
-    return _hub(source)
+def _cells(
+    path: Path, kind: str, escaped: bool, encoding: str | None, problems: Problems
+) -> Iterator[tuple[int, list[str]]]:
+    delimiter = "\t" if kind == "tsv" else None
+    return cell_rows(path, problems, delimiter=delimiter, escaped=escaped, encoding=encoding)
 
 
-def _parquet(path: Path) -> Iterator[Row]:
-    import pyarrow.parquet
+def _cell_columns(
+    path: Path, kind: str, escaped: bool, encoding: str | None
+) -> tuple[tuple[str, ...], int]:
+    rows = _cells(path, kind, escaped, encoding, Problems())
+    _, header = next(rows, (0, []))
+    return tuple(header), sum(1 for _ in rows)
 
-    if not path.is_file():
-        raise DataError(f"There is no file {path}. Give the path of an existing file.")
-    for batch in pyarrow.parquet.ParquetFile(path).iter_batches(batch_size=1024):
-        yield from batch.to_pylist()
+
+def _json_records(
+    path: Path, kind: str, encoding: str | None, problems: Problems
+) -> Iterator[dict[str, Any]]:
+    if kind == "jsonl":
+        yield from (record for _, record in json_records(path, problems, encoding))
+        return
+    for number, item in enumerate(json_array(path, encoding), 1):
+        if isinstance(item, dict):
+            yield item
+        else:
+            problems.found("broken line", path.name, number, "an item that is no JSON object")
 
 
-def _hub(source: str) -> Iterator[Row]:
+def _json_columns(path: Path, kind: str, encoding: str | None) -> tuple[tuple[str, ...], int]:
+    columns: dict[str, None] = {}
+    count = 0
+    for record in _json_records(path, kind, encoding, Problems()):
+        columns.update(dict.fromkeys(record))
+        count += 1
+    return tuple(columns), count
+
+
+def _hub_source(name: str) -> Source:
+    dataset = _hub_rows(name)
+    columns = dataset.column_names or list(next(iter(dataset), {}))
+    return Source(name, "hub", tuple(columns), tuple(columns))
+
+
+def _hub_rows(name: str) -> Any:
     from datasets import load_dataset
 
-    name, _, split = source.partition(":")
+    identifier, _, split = name.partition(":")
     try:
-        yield from load_dataset(name, split=split or "train", streaming=True)
+        return load_dataset(identifier, split=split or "train", streaming=True)
     except Exception as error:  # datasets and the Hub raise errors of many kinds
         raise DataError(
-            f"{source} is no file here, and no data set could be read by that name "
+            f"{name} is no file here, and no data set could be read by that name "
             f"({type(error).__name__}: {str(error)[:200]}). Give a file, or NAME:SPLIT on the Hub."
         ) from error
-
-
-def _joined(rows: Iterator[Row], questions: Path, source: str) -> Iterator[Row]:
-    asked = csv_rows(questions, ("query",), Problems("raise"))
-    for number, (row, question) in enumerate(zip_longest(rows, asked), 1):
-        if row is None:  # the released outputs are at times a part of a test set
-            return
-        if question is None:
-            raise DataError(
-                f"{source} has more rows than {questions}: row {number} has no question. Give the "
-                "test set that the answers were made for."
-            )
-        _, cells = question
-        if "goldens" in row and GOLDEN in cells and row["goldens"] != cells[GOLDEN]:
-            raise DataError(
-                f"Row {number} of {source} has another golden answer than that of {questions}: "
-                "they do not belong together. Give the test set that the answers were made for."
-            )
-        yield {"query": cells["query"], **row}

@@ -12,8 +12,6 @@ try:
 except ImportError as error:
     raise MissingExtraError("Training", "train") from error
 
-from langchain_metaaligner.training.methods import train
-from langchain_metaaligner.training.morlhf import train_morlhf
 from langchain_metaaligner.training.recipe import (
     CdpoRecipe,
     Data,
@@ -25,7 +23,7 @@ from langchain_metaaligner.training.recipe import (
     Stage,
 )
 from langchain_metaaligner.training.recipe_file import load_recipe
-from langchain_metaaligner.training.run_folder import TrainingReport
+from langchain_metaaligner.training.run import TrainingReport, train, train_morlhf
 from langchain_metaaligner.training.stages import StageResult
 
 __all__ = [

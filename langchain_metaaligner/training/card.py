@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from langchain_metaaligner.data.schemes import SCHEMES
 from langchain_metaaligner.templates import EditTemplate
 from langchain_metaaligner.training.recipe import (
     CdpoRecipe,
@@ -78,24 +79,26 @@ def aligner_card(recipe: Recipe, results: Sequence[StageResult]) -> str:
 
 
 def baseline_card(
-    recipe: SftRecipe | CdpoRecipe | MorlhfRecipe, result: StageResult, prefix: str
+    recipe: SftRecipe | CdpoRecipe | MorlhfRecipe, results: Sequence[StageResult]
 ) -> str:
-    """Write the card of a baseline; ``prefix`` is what stands before each prompt."""
-    text = _BASELINE.format(
-        base=recipe.base,
-        asked=f"Each prompt begins with `{prefix}`." if prefix else "Prompts are as they are.",
-    )
+    """Write the card of a baseline."""
     if isinstance(recipe, MorlhfRecipe):
         weights = (f"{weight:g} {name}" for name, weight in recipe.weights.items())
-        text += f"\nIts reward was {' + '.join(weights)}, less {recipe.beta:g} KL."
+        asked = (
+            "Prompts are as they are.\n"
+            f"Its reward was {' + '.join(weights)}, less {recipe.beta:g} KL."
+        )
         length = recipe.max_prompt_tokens + recipe.max_new_tokens
     else:
+        asked = f"Each prompt begins with `{SCHEMES[recipe.template].prompt('')}`."
         length = recipe.max_length
-    return _card(recipe, _TITLES[recipe.method], text, length, [(recipe, result)])
+    text = _BASELINE.format(base=recipe.base, asked=asked)
+    return _card(recipe, _TITLES[recipe.method], text, length, [(recipe, results[0])])
 
 
-def reward_card(recipe: RewardModelRecipe, result: StageResult) -> str:
-    """Write the card of a reward model."""
+def reward_card(recipe: RewardModelRecipe, results: Sequence[StageResult]) -> str:
+    """Write the card of the reward model of one objective."""
+    (result,) = results
     part = (recipe.objectives[result.name], result)
     text = _REWARD.format(base=recipe.base)
     return _card(recipe, f"A reward model for {result.name}", text, recipe.max_length, [part])

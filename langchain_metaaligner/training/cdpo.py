@@ -6,54 +6,37 @@ are nearer to them (section 10.2 of the research code's behaviour; ``MODPO`` in 
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
-from transformers import AutoModelForCausalLM
 from trl import DPOConfig, DPOTrainer
 
-from langchain_metaaligner.data.baselines import SCHEMES
 from langchain_metaaligner.models.load import read
 from langchain_metaaligner.models.spec import CheckpointSpec
-from langchain_metaaligner.training.baseline import publish_baseline
 from langchain_metaaligner.training.preference_pairs import read_comparisons, tokenise_apart
-from langchain_metaaligner.training.recipe import CdpoRecipe
-from langchain_metaaligner.training.run_folder import TrainingReport, claimed, save
-from langchain_metaaligner.training.stages import (
-    FINAL,
-    Prepared,
-    arguments,
-    lora_config,
-    make_ready,
-    run_stage,
-)
+from langchain_metaaligner.training.recipe import CdpoRecipe, Data
+from langchain_metaaligner.training.stages import Prepared, arguments, lora_config, make_ready
 
 
-def train_cdpo(recipe: CdpoRecipe) -> TrainingReport:
-    """Train a model on pairs, from the SFT model that is also its reference; see `train`."""
-    folder = recipe.output / "1-cdpo"
-    load = AutoModelForCausalLM.from_pretrained
-    with claimed(recipe) as writes:
-        result = run_stage(
-            "cdpo",
-            folder,
-            partial(_prepare, recipe, folder),
-            partial(save, recipe=recipe, source=recipe.base, folder=folder, load=load),
-        )
-        if writes:
-            told = {"data": recipe.template, "prompt_prefix": SCHEMES[recipe.template].prompt("")}
-            publish_baseline(recipe, result, folder, told)
-    return TrainingReport(recipe.output / FINAL, [result])
+def prepare_cdpo(recipe: CdpoRecipe, data: Data, source: str, folder: Path) -> Prepared:
+    """Make the trainer for pairs, of the model that is also its own reference.
 
+    Args:
+        recipe: of the run.
+        data: the pairs.
+        source: the model to start from: that of SFT.
+        folder: for the checkpoints.
 
-def _prepare(recipe: CdpoRecipe, folder: Path) -> Prepared:
-    spec = CheckpointSpec(model=recipe.base, device="cpu", dtype="float32").resolved()
+    Raises:
+        RecipeError: if the pairs or the tokenizer cannot be used.
+        CheckpointError: if the model cannot be loaded.
+    """
+    spec = CheckpointSpec(model=source, device="cpu", dtype="float32").resolved()
     model, tokenizer = read(spec)
-    make_ready(tokenizer, recipe.base)
-    pairs = read_comparisons(recipe.train)
+    make_ready(tokenizer, source)
+    pairs = read_comparisons(data.train)
     train = tokenise_apart(pairs, tokenizer, recipe.max_length)
-    held = recipe.eval and tokenise_apart(
-        read_comparisons(recipe.eval), tokenizer, recipe.max_length
+    evaluation = data.eval and tokenise_apart(
+        read_comparisons(data.eval), tokenizer, recipe.max_length
     )
     trainer = DPOTrainer(
         model=model.train(),
@@ -61,15 +44,16 @@ def _prepare(recipe: CdpoRecipe, folder: Path) -> Prepared:
             beta=recipe.beta,
             loss_type=["sigmoid"],
             max_length=recipe.max_length,
-            **arguments(recipe, recipe, folder),
+            **arguments(recipe, data, folder),
         ),
         train_dataset=pairs.select([0]),
-        eval_dataset=pairs.select([0]) if held else None,
+        eval_dataset=pairs.select([0]) if evaluation else None,
         processing_class=tokenizer,
         peft_config=lora_config(recipe, "CAUSAL_LM"),
     )
-    # By itself it tokenises prompt and answer together, which merges tokens where they meet.
+    # It tokenises whatever it is made with, prompt and answer together, which merges tokens where
+    # they meet: it is made with one pair, and given those that are tokenised apart afterwards.
     trainer.train_dataset = train.rows
-    if held:
-        trainer.eval_dataset = held.rows
+    if evaluation:
+        trainer.eval_dataset = evaluation.rows
     return Prepared(trainer, len(train.rows), train.too_long)

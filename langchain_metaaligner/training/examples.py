@@ -13,6 +13,7 @@ from langchain_metaaligner.errors import DataError, RecipeError
 from langchain_metaaligner.models.load import completion_ids, prompt_ids
 from langchain_metaaligner.tables.csv import csv_rows
 from langchain_metaaligner.tables.problems import Problems
+from langchain_metaaligner.training.departures import WEIGHTS, departure_weights
 
 
 class Examples(NamedTuple):
@@ -97,23 +98,38 @@ def _from_conversation(row: dict[str, Any]) -> dict[str, str]:
     return {"prompt": turns[0]["value"], "completion": turns[1]["value"]}
 
 
-def tokenise(pairs: Dataset, tokenizer: Any, max_length: int) -> Examples:
+def tokenise(
+    pairs: Dataset, tokenizer: Any, max_length: int, departure_weight: float = 1.0
+) -> Examples:
     """Tokenise prompt and answer apart; leave out what does not fit in ``max_length`` tokens.
 
+    Args:
+        pairs: rows of ``prompt`` and ``completion``.
+        tokenizer: of the model.
+        max_length: tokens of prompt and answer together.
+        departure_weight: of a token at which the answer departs from the draft, beside any other;
+            1 gives no weights.
+
     Returns:
-        Rows of ``input_ids`` and ``completion_mask`` (1 on the answer).
+        Rows of ``input_ids`` and ``completion_mask`` (1 on the answer), and ``weights`` where they
+        differ.
 
     Raises:
         RecipeError: if nothing is left.
     """
 
-    def encode(row: dict[str, str]) -> dict[str, list[int]]:
+    def encode(row: dict[str, str]) -> dict[str, list[int] | list[float]]:
         prompt = prompt_ids(tokenizer, row["prompt"])
         answer = completion_ids(tokenizer, row["completion"])
-        return {
+        told: dict[str, list[int] | list[float]] = {
             "input_ids": prompt + answer,
             "completion_mask": [0] * len(prompt) + [1] * len(answer),
         }
+        if departure_weight != 1:
+            draft = completion_ids(tokenizer, _draft_of(row["prompt"]))
+            weights = departure_weights(draft, answer, departure_weight)
+            told[WEIGHTS] = [0.0] * len(prompt) + weights
+        return told
 
     encoded = pairs.map(encode, remove_columns=pairs.column_names)
     fitting = encoded.filter(lambda row: len(row["input_ids"]) <= max_length)
@@ -123,6 +139,12 @@ def tokenise(pairs: Dataset, tokenizer: Any, max_length: int) -> Examples:
             "Give a longer one, or other data."
         )
     return Examples(fitting, len(encoded) - len(fitting))
+
+
+def _draft_of(prompt: str) -> str:
+    """The draft in an edit prompt; nothing where the text is no edit prompt."""
+    before, end, _ = prompt.rpartition(" | Edit: ")
+    return before.rpartition(" | Answer: ")[2] if end else ""
 
 
 def read_prompts(path: Path) -> Dataset:

@@ -10,73 +10,30 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from accelerate import PartialState
-from transformers import AutoModelForCausalLM
 from trl import RLOOConfig, RLOOTrainer
 
 from langchain_metaaligner.errors import CheckpointError, RecipeError, nearest
 from langchain_metaaligner.models.load import read
 from langchain_metaaligner.models.spec import CheckpointSpec
 from langchain_metaaligner.rewards.load import reward_model, trained_objective
-from langchain_metaaligner.training.baseline import publish_baseline
 from langchain_metaaligner.training.examples import fitting_prompts, read_prompts
-from langchain_metaaligner.training.recipe import MorlhfRecipe
-from langchain_metaaligner.training.run_folder import TrainingReport, claimed, save
+from langchain_metaaligner.training.recipe import Data, MorlhfRecipe
 from langchain_metaaligner.training.stages import (
-    FINAL,
     Prepared,
     arguments,
     lora_config,
     make_ready,
     processes_of,
-    run_stage,
 )
 
 #: Scores (prompt, response) pairs.
 Scorer = Callable[[Sequence[tuple[str, str]]], Sequence[float]]
 
 _NEXT_TURN = re.compile(r"\n\nHuman:|\nHuman:|\n\nAssistant:|\nAssistant:|\n\n\n|###")
-
-
-def train_morlhf(
-    recipe: MorlhfRecipe, scorers: Mapping[str, Scorer] | None = None
-) -> TrainingReport:
-    """Train a policy on its own answers; see `train`.
-
-    Args:
-        recipe: the settings.
-        scorers: for some objectives of the recipe, what scores (prompt, response) pairs, in place
-            of the reward model that the recipe names.
-
-    Returns:
-        The report. The log has ``rewards/OBJECTIVE/mean`` and ``/std`` for each objective, their
-        weighted sum as ``reward``, and ``kl``.
-
-    Raises:
-        RecipeError: if a reward model or scorer is missing or of another objective, or the
-            answers of a step are not a multiple of ``num_generations``; before anything is loaded.
-    """
-    scorers = dict(scorers or {})
-    _check_rewards(recipe, scorers)
-    processes = processes_of(recipe)
-    _check_batch(recipe, processes.num_processes)
-    folder = recipe.output / "1-morlhf"
-    load = AutoModelForCausalLM.from_pretrained
-    with claimed(recipe) as writes:
-        result = run_stage(
-            "morlhf",
-            folder,
-            partial(_prepare, recipe, scorers, processes, folder),
-            partial(save, recipe=recipe, source=recipe.base, folder=folder, load=load),
-        )
-        if writes:
-            told = {"objectives": recipe.weights, "rewards": recipe.rewards}
-            publish_baseline(recipe, result, folder, told)
-    return TrainingReport(recipe.output / FINAL, [result])
 
 
 def clean_response(text: str) -> str:
@@ -86,6 +43,21 @@ def clean_response(text: str) -> str:
     'Dry it.'
     """
     return _NEXT_TURN.split(text.strip(), maxsplit=1)[0].strip()
+
+
+def check_run(recipe: MorlhfRecipe, scorers: Mapping[str, Scorer], processes: int) -> None:
+    """Refuse a run whose rewards or batches cannot work, before anything is loaded.
+
+    Args:
+        recipe: of the run.
+        scorers: see `train_morlhf`.
+        processes: how many train.
+
+    Raises:
+        RecipeError: says what cannot work.
+    """
+    _check_rewards(recipe, scorers)
+    _check_batch(recipe, processes)
 
 
 def _check_rewards(recipe: MorlhfRecipe, scorers: Mapping[str, Scorer]) -> None:
@@ -127,21 +99,37 @@ def _check_batch(recipe: MorlhfRecipe, processes: int) -> None:
         )
 
 
-def _prepare(
-    recipe: MorlhfRecipe, scorers: Mapping[str, Scorer], processes: PartialState, folder: Path
+def prepare_morlhf(
+    recipe: MorlhfRecipe,
+    data: Data,
+    source: str,
+    folder: Path,
+    scorers: Mapping[str, Scorer] = MappingProxyType({}),
 ) -> Prepared:
-    spec = CheckpointSpec(model=recipe.base, device="cpu", dtype="float32").resolved()
+    """Make the trainer of a policy that is rewarded for its own answers.
+
+    Args:
+        recipe: of the run.
+        data: the prompts.
+        source: the model to start from.
+        folder: for the checkpoints.
+        scorers: see `train_morlhf`.
+
+    Raises:
+        RecipeError: if the prompts or the tokenizer cannot be used.
+        CheckpointError: if a model cannot be loaded.
+    """
+    spec = CheckpointSpec(model=source, device="cpu", dtype="float32").resolved()
     model, tokenizer = read(spec)
-    make_ready(tokenizer, recipe.base)
+    make_ready(tokenizer, source)
     tokenizer.split_special_tokens = True  # as `prompt_ids` reads a prompt
-    prompts = read_prompts(recipe.train)
-    fitting = fitting_prompts(prompts, tokenizer, recipe.max_prompt_tokens)
-    device = str(processes.device)
+    fitting = fitting_prompts(read_prompts(data.train), tokenizer, recipe.max_prompt_tokens)
+    device = str(processes_of(recipe).device)
     rewards: list[Any] = [
         _reward_function(
-            objective, scorers.get(objective) or reward_model(str(source), device), recipe
+            objective, scorers.get(objective) or reward_model(str(model_id), device), recipe
         )
-        for objective, source in recipe.rewards.items()
+        for objective, model_id in recipe.rewards.items()
     ]
     trainer = RLOOTrainer(
         model=model.train(),
@@ -152,7 +140,7 @@ def _prepare(
             num_generations=recipe.num_generations,
             max_completion_length=recipe.max_new_tokens,
             temperature=recipe.temperature,
-            **arguments(recipe, recipe, folder),
+            **arguments(recipe, data, folder),
         ),
         train_dataset=fitting.rows,
         processing_class=tokenizer,

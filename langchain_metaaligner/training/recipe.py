@@ -134,6 +134,9 @@ class Recipe(Run):
         max_length: tokens of prompt and answer; longer examples are left out and counted.
         group_by_length: batches of examples of alike lengths, with less padding.
         packing: several examples in one row of ``max_length`` tokens.
+        departure_weight: how much a token counts in the loss at which the edit departs from its
+            draft, beside any other; 1 is the paper's loss. Nearly all of an edit is copied: 3 to 8
+            teach a small model sooner where to change something. Not with ``packing``.
     """
 
     method: Literal["aligner"] = "aligner"
@@ -143,6 +146,16 @@ class Recipe(Run):
     max_length: int = Field(4096, gt=0)
     group_by_length: bool = False
     packing: bool = False
+    departure_weight: float = Field(1.0, gt=0)
+
+    @model_validator(mode="after")
+    def _weights_of_whole_rows(self) -> Recipe:
+        if self.packing and self.departure_weight != 1:
+            raise RecipeError(
+                f"departure_weight={self.departure_weight} and packing=true were both given, but "
+                "the weights are those of one example a row. Leave one of them out."
+            )
+        return self
 
     @model_validator(mode="after")
     def _stages_in_order(self) -> Recipe:
@@ -300,8 +313,8 @@ class MorlhfRecipe(Run, Data):
 
 AnyRecipe = Recipe | SftRecipe | CdpoRecipe | RewardModelRecipe | MorlhfRecipe
 
-#: The schema of each method.
-METHODS: Mapping[str, type[AnyRecipe]] = MappingProxyType(
+#: The recipe of each method.
+RECIPES: Mapping[str, type[AnyRecipe]] = MappingProxyType(
     {
         "aligner": Recipe,
         "sft": SftRecipe,

@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from langchain_metaaligner.errors import MetaAlignerError, RecipeError, nearest
-from langchain_metaaligner.training.recipe import METHODS, STAGES, AnyRecipe, Data, Lora, Stage
+from langchain_metaaligner.training.recipe import RECIPES, STAGES, AnyRecipe, Data, Lora, Stage
 
 
 def load_recipe(path: Path | str, overrides: Sequence[str] = ()) -> AnyRecipe:
@@ -39,12 +39,12 @@ def load_recipe(path: Path | str, overrides: Sequence[str] = ()) -> AnyRecipe:
     for override in overrides:
         _override(values, override)
     method = values.get("method", "aligner")
-    if method not in METHODS:
+    if method not in RECIPES:
         raise RecipeError(
-            f"{path}: method = {method!r} is unknown.{nearest(str(method), METHODS)} "
-            f"Give one of: {', '.join(METHODS)}."
+            f"{path}: method = {method!r} is unknown.{nearest(str(method), RECIPES)} "
+            f"Give one of: {', '.join(RECIPES)}."
         )
-    schema = METHODS[method]
+    schema = RECIPES[method]
     try:
         return schema.model_validate(values)
     except ValidationError as report:

@@ -7,44 +7,24 @@ behaviour; ``SFT`` in the paper's tables).
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
+from typing import Any
 
-from transformers import AutoModelForCausalLM
+import torch
 from trl import SFTConfig, SFTTrainer
 
-from langchain_metaaligner.data.baselines import SCHEMES
 from langchain_metaaligner.models.load import read
 from langchain_metaaligner.models.spec import CheckpointSpec
-from langchain_metaaligner.training.baseline import publish_baseline
+from langchain_metaaligner.training.departures import WEIGHTS
 from langchain_metaaligner.training.examples import read_pairs, tokenise
-from langchain_metaaligner.training.recipe import Data, Recipe, SftRecipe
-from langchain_metaaligner.training.run_folder import TrainingReport, claimed, save
-from langchain_metaaligner.training.stages import (
-    FINAL,
-    Prepared,
-    arguments,
-    lora_config,
-    make_ready,
-    run_stage,
-)
+from langchain_metaaligner.training.recipe import Data, Recipe, SftRecipe, Stage
+from langchain_metaaligner.training.stages import Prepared, arguments, lora_config, make_ready
 
 
-def train_sft(recipe: SftRecipe) -> TrainingReport:
-    """Train a reward-conditioned model; see `train`."""
-    folder = recipe.output / "1-sft"
-    load = AutoModelForCausalLM.from_pretrained
-    with claimed(recipe) as writes:
-        result = run_stage(
-            "sft",
-            folder,
-            partial(prepare_sft, recipe, recipe, recipe.base, folder),
-            partial(save, recipe=recipe, source=recipe.base, folder=folder, load=load),
-        )
-        if writes:
-            told = {"data": recipe.template, "prompt_prefix": SCHEMES[recipe.template].prompt("")}
-            publish_baseline(recipe, result, folder, told)
-    return TrainingReport(recipe.output / FINAL, [result])
+def prepare_aligner(recipe: Recipe, stage: Stage, source: str, folder: Path) -> Prepared:
+    """Make the trainer of an aligner's stage, with the stage's learning rate; see `prepare_sft`."""
+    rate = stage.learning_rate or recipe.learning_rate
+    return prepare_sft(recipe.model_copy(update={"learning_rate": rate}), stage, source, folder)
 
 
 def prepare_sft(recipe: Recipe | SftRecipe, data: Data, source: str, folder: Path) -> Prepared:
@@ -63,22 +43,66 @@ def prepare_sft(recipe: Recipe | SftRecipe, data: Data, source: str, folder: Pat
     spec = CheckpointSpec(model=source, device="cpu", dtype="float32").resolved()
     model, tokenizer = read(spec)
     make_ready(tokenizer, source)
-    train = tokenise(read_pairs(data.train), tokenizer, recipe.max_length)
-    held = data.eval and tokenise(read_pairs(data.eval), tokenizer, recipe.max_length)
+    weight = recipe.departure_weight if isinstance(recipe, Recipe) else 1.0
+    train = tokenise(read_pairs(data.train), tokenizer, recipe.max_length, weight)
+    evaluation = data.eval and tokenise(read_pairs(data.eval), tokenizer, recipe.max_length, weight)
     options = arguments(recipe, data, folder)
     if recipe.group_by_length:
         options["train_sampling_strategy"] = "group_by_length"
-    trainer = SFTTrainer(
+    trainer = (SFTTrainer if weight == 1 else DepartureTrainer)(
         model=model.train(),
         args=SFTConfig(
             max_length=recipe.max_length,
             completion_only_loss=True,
             packing=recipe.packing,
+            remove_unused_columns=weight == 1,  # the weights are a column of their own
             **options,
         ),
         train_dataset=train.rows,
-        eval_dataset=held.rows if held else None,
+        eval_dataset=evaluation.rows if evaluation else None,
         processing_class=tokenizer,
         peft_config=lora_config(recipe, "CAUSAL_LM"),
     )
     return Prepared(trainer, len(train.rows), train.too_long)
+
+
+class DepartureTrainer(SFTTrainer):
+    """Supervised fine-tuning in which each token counts by the weight in its row.
+
+    Its ``args`` must leave the columns of the rows alone (``remove_unused_columns=False``).
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._collate, self.data_collator = self.data_collator, self._with_weights
+
+    def _with_weights(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
+        batch: dict[str, Any] = self._collate(rows)
+        weights = torch.zeros(batch["labels"].shape)
+        for line, row in zip(weights, rows, strict=True):
+            line[: len(row[WEIGHTS])] = torch.tensor(row[WEIGHTS])
+        return {**batch, WEIGHTS: weights}
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
+    ) -> Any:
+        """The weighted mean over the tokens of all answers.
+
+        The weights of an example are 1 on average, so that all examples count by their length as
+        they do without weights, over any number of accumulated passes and processes.
+        """
+        weights, labels = inputs[WEIGHTS][:, 1:], inputs["labels"][:, 1:]
+        others = {key: value for key, value in inputs.items() if key not in (WEIGHTS, "labels")}
+        outputs = model(**others, use_cache=False)
+        losses = torch.nn.functional.cross_entropy(
+            outputs.logits[:, :-1].float().transpose(1, 2), labels, reduction="none"
+        )
+        count = (labels != -100).sum() if num_items_in_batch is None else num_items_in_batch
+        loss = (losses * weights).sum() / torch.as_tensor(count).clamp(min=1)
+        if self.args.average_tokens_across_devices and num_items_in_batch is not None:
+            loss = loss * self.accelerator.num_processes
+        return (loss, outputs) if return_outputs else loss

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import time
 from collections.abc import Callable
@@ -12,17 +13,31 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 from accelerate import PartialState
-from peft import LoraConfig
+from peft import LoraConfig, PeftModel
 from transformers import Trainer, TrainerCallback
 
 from langchain_metaaligner.errors import RecipeError
-from langchain_metaaligner.models.load import encode_as_sentencepiece
+from langchain_metaaligner.models.load import encode_as_sentencepiece, read_tokenizer
+from langchain_metaaligner.tables.whole import write_json
 from langchain_metaaligner.training.recipe import Data, Run
 
 FINAL, ADAPTER, RESULT_FILE = "final", "adapter", "result.json"
 
-#: What a checkpoint needs to be resumed from; a killed run may leave a part of it.
-_PARTS = ("trainer_state.json", "optimizer.pt", "scheduler.pt", "rng_state*.pth")
+Loader = Callable[..., Any]
+"""Loads a model of some kind: a Hub id or folder, and ``dtype=``."""
+
+_PARTS = (
+    ("trainer_state.json",),  # the trainer writes it last
+    ("scheduler.pt",),
+    ("rng_state*.pth",),
+    # One process; accelerate's FSDP, in one file, in a folder of shards, or one a process.
+    ("optimizer.pt", "optimizer.bin", "optimizer_*"),
+    ("*.safetensors", "pytorch_model*"),
+)
+"""What a checkpoint needs to be resumed from, each in one of the forms that it may have.
+
+A killed run may leave a part of it. Source of FSDP's names: ``accelerate.utils.fsdp_utils``.
+"""
 
 
 @dataclass(frozen=True)
@@ -34,7 +49,7 @@ class StageResult:
         examples: how many it saw in an epoch.
         too_long: how many were left out.
         steps: steps of the optimizer.
-        loss: mean training loss of the last log line.
+        loss: mean training loss of the last log line; of all steps where they are too few for one.
         eval_loss: loss on the evaluation data at the end, if there is any.
         seconds: time in training, that of resumed attempts up to their last checkpoint included.
         processes: how many trained, with one device each.
@@ -69,7 +84,12 @@ class Prepared(NamedTuple):
 
 
 def run_stage(
-    name: str, folder: Path, prepare: Callable[[], Prepared], save: Callable[[Trainer], None]
+    name: str,
+    recipe: Run,
+    source: str,
+    folder: Path,
+    prepare: Callable[[], Prepared],
+    load: Loader,
 ) -> StageResult:
     """Train, evaluate and save, unless that is done; a stopped stage goes on.
 
@@ -77,19 +97,40 @@ def run_stage(
 
     Args:
         name: of the stage.
+        recipe: of the run.
+        source: the model that the stage starts from.
         folder: of its checkpoints and its result.
         prepare: makes the trainer.
-        save: writes the trained model; every process calls it.
+        load: loads such models.
+
+    Raises:
+        RecipeError: if the result in the folder cannot be read.
     """
     path = folder / RESULT_FILE
     if not path.exists():
         prepared = prepare()
         result = _fit(name, folder, prepared)
-        save(prepared.trainer)
+        _save(prepared.trainer, recipe, source, folder, load)
         if prepared.trainer.accelerator.is_main_process:
-            path.write_text(json.dumps(asdict(result)), encoding="utf-8")
+            write_json(path, asdict(result))
         prepared.trainer.accelerator.wait_for_everyone()
-    return StageResult(**json.loads(path.read_text(encoding="utf-8")))
+    return StageResult(**read_json(path))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file of a run.
+
+    Raises:
+        RecipeError: if it is none, such as a file that was edited by hand.
+    """
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise RecipeError(
+            f"{path} is no JSON ({error}). Delete it to repeat what it stands for, or give another "
+            "output=DIR."
+        ) from error
+    return content
 
 
 def _fit(name: str, folder: Path, prepared: Prepared) -> StageResult:
@@ -99,19 +140,35 @@ def _fit(name: str, folder: Path, prepared: Prepared) -> StageResult:
     trainer.train(resume_from_checkpoint=str(last) if last else None)
     evaluated = trainer.evaluate() if trainer.eval_dataset is not None else {}
     log = trainer.state.log_history
-    losses = [entry["loss"] for entry in log if "loss" in entry]
+    losses = [entry[key] for key in ("train_loss", "loss") for entry in log if key in entry]
     return StageResult(
         name,
         prepared.examples,
         prepared.too_long,
         trainer.state.global_step,
-        float(losses[-1]) if losses else float("nan"),
+        float(losses[-1]) if losses else math.nan,
         evaluated.get("eval_loss"),
         log[-1]["seconds"],
         trainer.accelerator.num_processes,
         trainer.accelerator.device.type,
         log,
     )
+
+
+def _save(trainer: Trainer, recipe: Run, source: str, folder: Path, load: Loader) -> None:
+    """Write a stage's model as a plain checkpoint; a LoRA adapter is kept beside it."""
+    final, adapter = folder / FINAL, folder / ADAPTER
+    trainer.save_model(str(adapter if recipe.lora else final))
+    if not trainer.accelerator.is_main_process:
+        return
+    if recipe.lora:
+        base = load(source, dtype=torch.float32)
+        merged = PeftModel.from_pretrained(base, str(adapter)).merge_and_unload()
+        tokenizer: Any = trainer.processing_class
+        merged.config.pad_token_id = tokenizer.pad_token_id
+        merged.save_pretrained(final)
+    # As it was: training needs a tokenizer with padding and, for Llama, a patched word mark.
+    read_tokenizer(source, {}).save_pretrained(final)
 
 
 class _Clock(TrainerCallback):
@@ -126,15 +183,14 @@ class _Clock(TrainerCallback):
 
 
 def last_checkpoint(folder: Path) -> Path | None:
-    """The latest checkpoint that is whole, or None."""
-    found = {
+    """The latest checkpoint that is whole, or None; that of one process, of several, or of FSDP."""
+    whole = {
         int(match[1]): path
         for path in folder.glob("checkpoint-*")
         if (match := re.fullmatch(r"checkpoint-(\d+)", path.name))
-        and all(any(path.glob(part)) for part in _PARTS)
-        and any(path.glob("*.safetensors"))
+        and all(any(any(path.glob(form)) for form in forms) for forms in _PARTS)
     }
-    return found[max(found)] if found else None
+    return whole[max(whole)] if whole else None
 
 
 def processes_of(recipe: Run) -> PartialState:

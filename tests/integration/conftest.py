@@ -73,7 +73,10 @@ def streaming_echo():
 def make_aligner():
     """Makes an aligner that edits an answer into ``<question||answer>``."""
     return lambda: MetaAlignerRunnable(
-        objectives=["harmless"], llm=FakeAlignerLLM(_as_asked), template="UltraFeedback"
+        objectives=["harmless"],
+        llm=FakeAlignerLLM(_as_asked),
+        template="UltraFeedback",
+        on_missing_question="raise",
     )
 
 

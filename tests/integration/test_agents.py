@@ -1,16 +1,45 @@
 """A real agent graph with a tool, and the middleware in it."""
 
+import asyncio
+import functools
+import operator
+from dataclasses import dataclass
+from typing import Annotated
+
 import pytest
 from langchain.agents import create_agent
+from langchain.agents.middleware import (
+    AgentMiddleware,
+    HumanInTheLoopMiddleware,
+    ModelFallbackMiddleware,
+    ModelResponse,
+    ModelRetryMiddleware,
+    PIIMiddleware,
+)
+from langchain.agents.structured_output import ToolStrategy
+from langchain_core.language_models import FakeListChatModel
 from langchain_core.language_models.chat_models import BaseChatModel
-from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
+from langchain_core.language_models.fake_chat_models import FakeMessagesListChatModel
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+)
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.tools import tool
-from langgraph.graph import END, START, MessagesState, StateGraph
-from pydantic import BaseModel
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.config import get_config
+from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.types import Command
+from pydantic import BaseModel, Field
 
-from langchain_metaaligner import MetaAlignerMiddleware, MetaAlignerRunnable
+from langchain_metaaligner import Alignment, MetaAlignerMiddleware, MetaAlignerRunnable
+from langchain_metaaligner.errors import MissingQuestionError, SettingError
 from langchain_metaaligner.testing import FakeAlignerLLM
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*v3 streaming protocol")
 
 QUESTION = {"messages": [HumanMessage("1+2?")]}
 USAGE = {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}
@@ -76,13 +105,13 @@ def agent(editor):
     )
 
 
-def check(messages):
+def check(messages, usage=USAGE):
     _, calling, result, final = messages
-    assert (calling.content, result.content) == ("calling the tool", "3")
+    assert (calling.content.strip(), result.content) == ("calling the tool", "3")
     assert "metaaligner" not in calling.response_metadata
     assert final.content == "the corrected answer"
-    assert final.response_metadata["metaaligner"]["original"] == "the draft answer"
-    assert final.usage_metadata == USAGE
+    assert final.response_metadata["metaaligner"]["decision"] == "edited"
+    assert final.usage_metadata == usage
 
 
 def test_only_the_final_answer_is_rewritten(agent, editor):
@@ -96,25 +125,281 @@ async def test_async(agent):
     check((await agent.ainvoke(QUESTION))["messages"])
 
 
-def streamed(stream):
-    return [part.content for part, _ in stream if isinstance(part, AIMessage) and part.content]
+def shown(parts):
+    """The texts that a stream of messages shows of the model's turns, chunk by chunk."""
+    return [part.text for part, _ in parts if isinstance(part, AIMessage) and part.text]
 
 
-def test_no_draft_shows_in_the_message_stream(agent):
-    shown = "".join(streamed(agent.stream(QUESTION, stream_mode="messages")))
-    assert "the corrected answer" in shown
-    assert "draft" not in shown
+async def collect(parts):
+    return [part async for part in parts]
 
 
-async def test_no_draft_shows_in_the_async_message_stream(agent):
-    parts = [part async for part in agent.astream(QUESTION, stream_mode="messages")]
-    assert "the corrected answer" in "".join(streamed(parts))
-    assert "draft" not in "".join(streamed(parts))
+def of_v3(graph, asked):
+    return [str(message.text) for message in graph.stream_events(asked, version="v3").messages]
+
+
+STREAMS = {
+    "messages": lambda graph, asked: shown(graph.stream(asked, stream_mode="messages")),
+    "messages, async": lambda graph, asked: shown(
+        asyncio.run(collect(graph.astream(asked, stream_mode="messages")))
+    ),
+    "messages of subgraphs": lambda graph, asked: shown(
+        part for _, part in graph.stream(asked, stream_mode="messages", subgraphs=True)
+    ),
+    "v3": of_v3,
+}
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_no_draft_shows_in_the_message_stream(stream, agent):
+    texts = STREAMS[stream](agent, QUESTION)
+    assert texts.count("the corrected answer") == 1
+    assert "draft" not in "".join(texts)
 
 
 def test_without_the_middleware_the_draft_would_show():
     agent = create_agent(Calculator(), tools=[add])
-    assert "draft" in "".join(streamed(agent.stream(QUESTION, stream_mode="messages")))
+    assert "draft" in "".join(shown(agent.stream(QUESTION, stream_mode="messages")))
+
+
+class Down(FakeListChatModel):
+    """A model that cannot be reached."""
+
+    responses: list = Field(default_factory=lambda: ["never said"])
+
+    def _generate(self, *args, **kwargs):
+        raise ConnectionError("down")
+
+    def _stream(self, *args, **kwargs):
+        raise ConnectionError("down")
+
+    async def _astream(self, *args, **kwargs):
+        raise ConnectionError("down")
+        yield
+
+
+def choosing(model):
+    """A middleware that puts another model in the place of the agent's."""
+
+    class Choosing(AgentMiddleware):
+        def wrap_model_call(self, request, handler):
+            return handler(request.override(model=model))
+
+        async def awrap_model_call(self, request, handler):
+            return await handler(request.override(model=model))
+
+    return Choosing()
+
+
+def calling(model):
+    """A middleware that calls a model itself, with the config of the run."""
+
+    class Calling(AgentMiddleware):
+        def wrap_model_call(self, request, handler):
+            return ModelResponse([model.invoke(request.messages, get_config())])
+
+        async def awrap_model_call(self, request, handler):
+            return ModelResponse([await model.ainvoke(request.messages, get_config())])
+
+    return Calling()
+
+
+DRAFTER = FakeListChatModel(responses=["the draft answer"])
+
+COMPANIES = {
+    "a fallback": (Down(), lambda: ModelFallbackMiddleware(DRAFTER)),
+    "a chosen model": (Down(), lambda: choosing(DRAFTER)),
+    "a chosen model with tags": (Down(), lambda: choosing(DRAFTER.with_config(tags=["mine"]))),
+    "a chosen model of its own": (
+        Down(),
+        lambda: choosing(FakeListChatModel(responses=["the draft answer"], tags=["mine"])),
+    ),
+    "a model that is called": (Down(), lambda: calling(DRAFTER)),
+    "retries": (DRAFTER, ModelRetryMiddleware),
+    "another aligner": (
+        DRAFTER,
+        lambda: MetaAlignerMiddleware(
+            name="other", objectives=["fair"], llm=FakeListChatModel(responses=["another edit"])
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+@pytest.mark.parametrize(
+    ("company", "outermost"),
+    [
+        *((company, "ours") for company in COMPANIES),
+        # a middleware that never calls those inside of it cannot be corrected by them
+        *((company, "the other") for company in COMPANIES if company != "a model that is called"),
+    ],
+)
+def test_no_draft_shows_beside_other_middlewares(company, outermost, stream, editor):
+    model, other = COMPANIES[company]
+    ours = MetaAlignerMiddleware(objectives=["helpful"], llm=editor)
+    middleware = [ours, other()] if outermost == "ours" else [other(), ours]
+    last = ("another edit", "the corrected answer")
+    expected = last[(company, outermost) != ("another aligner", "the other")]
+    assert STREAMS[stream](create_agent(model, middleware=middleware), QUESTION) == [expected]
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+@pytest.mark.parametrize("edit", ["the corrected answer", "SECRET | Edit: SECRET"])
+def test_edits_of_a_chat_model_show_once_and_checked(edit, stream):
+    middleware = MetaAlignerMiddleware(
+        objectives=["helpful"], llm=FakeListChatModel(responses=[edit])
+    )
+    agent = create_agent(DRAFTER, middleware=[middleware])
+    expected = "the draft answer" if "SECRET" in edit else edit
+    assert STREAMS[stream](agent, QUESTION) == [expected]
+
+
+@pytest.mark.parametrize("mode", ["updates", "values", "debug", "tasks", "custom"])
+def test_no_other_stream_of_the_agent_shows_the_draft(mode, agent):
+    told = str(list(agent.stream(QUESTION, stream_mode=mode)))
+    assert "draft" not in told
+    assert mode == "custom" or "the corrected answer" in told
+
+
+async def test_events_without_the_unseen_runs_hold_no_draft(agent):
+    events = await collect(agent.astream_events(QUESTION, exclude_tags=["nostream"], version="v2"))
+    assert "draft" not in str(events)
+    assert events[-1]["data"]["output"]["messages"][-1].text == "the corrected answer"
+
+
+async def test_an_agent_inside_of_a_graph_shows_no_draft(agent):
+    graph = StateGraph(MessagesState).add_node("agent", agent).add_edge(START, "agent").compile()
+    for name in STREAMS.keys() - {"v3"}:  # which shows no messages of agents inside, with any
+        texts = await asyncio.to_thread(STREAMS[name], graph, QUESTION)
+        assert texts.count("the corrected answer") == 1
+        assert "draft" not in "".join(texts)
+
+
+def test_a_scripted_model_goes_on_to_its_next_reply(editor):
+    class Scripted(FakeMessagesListChatModel):
+        def bind_tools(self, tools, **kwargs):
+            return self.bind(tools=tools)
+
+    call = {"name": "add", "args": {"a": 1, "b": 2}, "id": "c1"}
+    model = Scripted(responses=[AIMessage("", tool_calls=[call]), AIMessage("the draft answer")])
+    middleware = MetaAlignerMiddleware(objectives=["helpful"], llm=editor)
+    agent = create_agent(model, tools=[add], middleware=[middleware])
+    assert agent.invoke(QUESTION)["messages"][-1].text == "the corrected answer"
+
+
+# -- where the question stands ---------------------------------------------------------------
+
+PICTURE = HumanMessage([{"type": "image", "base64": "AA", "mime_type": "image/png"}])
+VOICE = HumanMessage([{"type": "audio", "base64": "AA", "mime_type": "audio/wav"}])
+
+
+class Trimming(AgentMiddleware):
+    """Lets the model see the last messages alone, as is usual in long loops of tools."""
+
+    def wrap_model_call(self, request, handler):
+        return handler(request.override(messages=request.messages[-1:]))
+
+    async def awrap_model_call(self, request, handler):
+        return await handler(request.override(messages=request.messages[-1:]))
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [PICTURE],
+        [VOICE],
+        [SystemMessage("Describe the picture.")],
+        [HumanMessage("How do I bake bread?"), AIMessage("Like this."), PICTURE],
+    ],
+    ids=["picture", "voice", "system", "picture after a question"],
+)
+@pytest.mark.parametrize("way", ["invoke", "ainvoke", "stream"])
+def test_without_a_question_the_draft_stands(way, messages, editor):
+    middleware = MetaAlignerMiddleware(objectives=["helpful"], llm=editor)
+    agent = create_agent(DRAFTER, middleware=[middleware])
+    asked = {"messages": messages}
+    ways = {
+        "invoke": lambda: agent.invoke(asked),
+        "ainvoke": lambda: asyncio.run(agent.ainvoke(asked)),
+        "stream": lambda: list(agent.stream(asked, stream_mode="values"))[-1],
+    }
+    final = ways[way]()["messages"][-1]
+    assert final.text == "the draft answer"
+    assert final.response_metadata["metaaligner"]["reason"] == "no_question"
+    assert editor.calls == []
+
+
+def test_without_a_question_the_run_fails_where_the_app_wants_it(editor):
+    middleware = MetaAlignerMiddleware(
+        objectives=["helpful"], llm=editor, on_missing_question="raise"
+    )
+    with pytest.raises(MissingQuestionError):
+        create_agent(DRAFTER, middleware=[middleware]).invoke({"messages": [PICTURE]})
+
+
+def test_a_picture_beside_a_question_leaves_the_question(editor):
+    block = {"type": "text", "text": "What is it?"}
+    middleware = MetaAlignerMiddleware(objectives=["helpful"], llm=editor)
+    agent = create_agent(DRAFTER, middleware=[middleware])
+    agent.invoke({"messages": [HumanMessage([block, *PICTURE.content])]})
+    assert " | Query: What is it? | " in editor.calls[0][0]
+
+
+@pytest.mark.parametrize("outermost", ["ours", "trimming"])
+async def test_a_question_that_was_trimmed_away_is_in_the_state(outermost, editor):
+    ours = MetaAlignerMiddleware(objectives=["helpful"], llm=editor)
+    middleware = [ours, Trimming()] if outermost == "ours" else [Trimming(), ours]
+    agent = create_agent(Calculator(), tools=[add], middleware=middleware)
+    earlier = [HumanMessage("Who are you?"), AIMessage("A calculator.")]
+    asked = {"messages": [*earlier, *QUESTION["messages"]]}
+    for state in (agent.invoke(asked), await agent.ainvoke(asked)):
+        assert state["messages"][-1].text == "the corrected answer"
+        assert " | Query: 1+2? | Answer: the draft answer | " in editor.calls[-1][0]
+
+
+def test_a_summary_is_no_question(editor):
+    summary = HumanMessage("Summary: bread.", additional_kwargs={"lc_source": "summarization"})
+    middleware = MetaAlignerMiddleware(objectives=["helpful"], llm=editor)
+    agent = create_agent(DRAFTER, middleware=[middleware])
+    final = agent.invoke({"messages": [summary]})["messages"][-1]
+    assert final.response_metadata["metaaligner"]["reason"] == "no_question"
+
+
+# -- the record ------------------------------------------------------------------------------
+
+
+def test_what_was_redacted_stays_redacted():
+    editor = FakeAlignerLLM(lambda prompt: "Write to a@b.com.")
+    agent = create_agent(
+        FakeListChatModel(responses=["Write to a@b.com, duh."]),
+        middleware=[
+            PIIMiddleware("email", apply_to_output=True),
+            MetaAlignerMiddleware(objectives=["helpful"], llm=editor),
+        ],
+    )
+    final = agent.invoke(QUESTION)["messages"][-1]
+    assert final.text == "Write to [REDACTED_EMAIL]."
+    assert "a@b.com" not in repr(final)
+    assert final.response_metadata["metaaligner"]["decision"] == "edited"
+
+
+def test_the_record_holds_the_texts_where_the_app_wants_it(editor):
+    middleware = MetaAlignerMiddleware(objectives=["helpful"], llm=editor, record="full")
+    final = create_agent(DRAFTER, middleware=[middleware]).invoke(QUESTION)["messages"][-1]
+    record = Alignment(**final.response_metadata["metaaligner"])
+    assert (record.original, record.text) == ("the draft answer", "the corrected answer")
+
+
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        ({"record": "some"}, "'full' or 'slim'"),
+        ({"streaming": "live"}, "has no effect in an agent"),
+    ],
+)
+def test_options_that_cannot_work_in_an_agent_are_refused(option, says):
+    with pytest.raises(SettingError, match=says):
+        MetaAlignerMiddleware(objectives=["helpful"], **option)
 
 
 def test_structured_responses_pass(editor):
@@ -142,6 +427,37 @@ def test_a_request_chooses_its_objectives(agent, editor):
     assert "Honesty: the response" in editor.calls[0][0]
 
 
+@dataclass
+class Tenant:
+    """What an app may know of a request."""
+
+    objectives: list[str]
+
+
+@pytest.mark.parametrize("context", [{"objectives": ["honest"]}, Tenant(["honest"])])
+async def test_a_request_chooses_its_objectives_by_the_context(context, editor):
+    middleware = MetaAlignerMiddleware(objectives=["helpful"], llm=editor)
+    agent = create_agent(DRAFTER, middleware=[middleware], context_schema=type(context))
+    agent.invoke(QUESTION, context=context)
+    await agent.ainvoke(QUESTION, context=context)
+    assert ["Honesty: the response" in prompts[0] for prompts in editor.calls] == [True, True]
+
+
+@pytest.mark.parametrize("context", [None, {"user": "me"}, Tenant(None), "text"])
+def test_a_context_without_objectives_changes_nothing(context, editor):
+    middleware = MetaAlignerMiddleware(objectives=["helpful"], llm=editor)
+    create_agent(DRAFTER, middleware=[middleware]).invoke(QUESTION, context=context)
+    assert "Helpfulness" in editor.calls[0][0] or "helpful" in editor.calls[0][0]
+
+
+def test_the_call_counts_before_the_context(editor):
+    middleware = MetaAlignerMiddleware(objectives=["helpful"], llm=editor)
+    agent = create_agent(DRAFTER, middleware=[middleware])
+    chosen = {"configurable": {"objectives": ["fair"]}}
+    agent.invoke(QUESTION, chosen, context={"objectives": ["honest"]})
+    assert "Fairness: the response" in editor.calls[0][0]
+
+
 def test_a_failing_aligner_leaves_the_draft():
     def fail(prompt):
         raise RuntimeError("down")
@@ -153,22 +469,99 @@ def test_a_failing_aligner_leaves_the_draft():
     assert final.response_metadata["metaaligner"]["reason"] == "error"
 
 
-def test_an_agent_piped_into_the_aligner(editor):
-    agent = create_agent(Calculator(), tools=[add])
-    chain = agent | MetaAlignerRunnable(objectives=["helpful"], llm=editor)
-    check(chain.invoke(QUESTION)["messages"])
+# -- an agent in front of the aligner --------------------------------------------------------
 
 
-async def test_the_aligner_as_a_node_of_a_graph(editor):
+@pytest.fixture
+def piped(editor):
     agent = create_agent(Calculator(), tools=[add])
-    graph = (
-        StateGraph(MessagesState)
-        .add_node("agent", agent)
-        .add_node("align", MetaAlignerRunnable(objectives=["helpful"], llm=editor))
-        .add_edge(START, "agent")
-        .add_edge("agent", "align")
-        .add_edge("align", END)
-        .compile()
+    return agent | MetaAlignerRunnable(objectives=["helpful"], llm=editor)
+
+
+def told(state):
+    """A state without what differs from run to run."""
+    return [(m.type, m.text.strip(), bool(getattr(m, "tool_calls", ()))) for m in state["messages"]]
+
+
+def added(chunks):
+    return functools.reduce(lambda total, chunk: total + chunk, chunks)
+
+
+async def last_event(chain):
+    events = await collect(chain.astream_events(QUESTION, version="v2"))
+    return events[-1]["data"]["output"]
+
+
+PIPED = {
+    "invoke": lambda chain: chain.invoke(QUESTION),
+    "ainvoke": lambda chain: asyncio.run(chain.ainvoke(QUESTION)),
+    "batch": lambda chain: chain.batch([QUESTION, QUESTION])[1],
+    "stream": lambda chain: added(chain.stream(QUESTION)),
+    "astream": lambda chain: added(asyncio.run(collect(chain.astream(QUESTION)))),
+    "events": lambda chain: asyncio.run(last_event(chain)),
+}
+
+
+@pytest.mark.parametrize("way", PIPED)
+def test_an_agent_piped_into_the_aligner(way, piped):
+    state = PIPED[way](piped)
+    check(state["messages"], None if way == "events" else USAGE)  # models stream for events
+    assert told(state) == told(piped.invoke(QUESTION))
+
+
+@pytest.mark.parametrize("way", PIPED)
+def test_a_graph_with_more_in_its_state(way, editor):
+    class State(MessagesState):
+        steps: Annotated[int, operator.add]
+
+    def draft(state):
+        return {"messages": [DRAFTER.invoke(state["messages"])], "steps": 1}
+
+    graph = StateGraph(State).add_node("draft", draft).add_edge(START, "draft").compile()
+    chain = graph | MetaAlignerRunnable(objectives=["helpful"], llm=editor)
+    state = PIPED[way](chain)
+    assert told(state) == [("human", "1+2?", False), ("ai", "the corrected answer", False)]
+    assert state["steps"] == 1
+
+
+@pytest.mark.parametrize("way", ["invoke", "stream", "astream"])
+def test_an_agent_that_waits_for_approval(way, editor):
+    approval = HumanInTheLoopMiddleware(interrupt_on={"add": True})
+    agent = create_agent(
+        Calculator(), tools=[add], middleware=[approval], checkpointer=InMemorySaver()
     )
-    check(graph.invoke(QUESTION)["messages"])
-    check((await graph.ainvoke(QUESTION))["messages"])
+    chain = agent | MetaAlignerRunnable(objectives=["helpful"], llm=editor)
+    chain = chain.with_config(configurable={"thread_id": "1"})
+    waiting = PIPED[way](chain)
+    assert [one.value["action_requests"][0]["name"] for one in waiting["__interrupt__"]] == ["add"]
+    assert editor.calls == []
+    state = chain.invoke(Command(resume={"decisions": [{"type": "approve"}]}))
+    assert state["messages"][-1].text == "the corrected answer"
+
+
+@pytest.mark.parametrize("way", ["invoke", "stream", "astream"])
+def test_a_structured_response_passes_the_chain(way, editor):
+    agent = create_agent(Calculator(), response_format=ToolStrategy(Total))
+    chain = agent | MetaAlignerRunnable(objectives=["helpful"], llm=editor)
+    state = PIPED[way](chain)
+    assert state["structured_response"] == Total(value=3)
+    assert isinstance(state["messages"][-1], ToolMessage)
+    assert editor.calls == []
+
+
+def test_updates_that_code_passes_on(editor):
+    aligner = MetaAlignerRunnable(objectives=["helpful"], llm=editor)
+    agent = create_agent(DRAFTER)
+    (state,) = aligner.transform(agent.stream(QUESTION))
+    assert state["messages"][-1].text == "the corrected answer"
+    assert " | Query: 1+2? | " in editor.calls[0][0]
+
+
+def test_streams_of_turns_that_pass_are_chunks(editor):
+    call = {"name": "add", "args": {"a": 1, "b": 2}, "id": "c1"}
+    model = FakeMessagesListChatModel(responses=[AIMessage("", tool_calls=[call], id="1")])
+    chain = model | MetaAlignerRunnable(objectives=["helpful"], llm=editor)
+    chunks = list(chain.stream("1+2?"))
+    assert {type(chunk) for chunk in chunks} == {AIMessageChunk}
+    assert added(chunks).tool_call_chunks[0]["name"] == "add"
+    assert added(chunks).tool_calls[0]["args"] == {"a": 1, "b": 2}

@@ -14,7 +14,7 @@ SLOW = """
 import sys, time, resource
 from langchain_metaaligner import MetaAlignerRunnable
 from langchain_metaaligner.files.engines import LocalEngine, settings_of
-from langchain_metaaligner.tables.source import open_table
+from langchain_metaaligner.files.drafts import open_table
 from langchain_metaaligner.files.align import align_file
 from langchain_metaaligner.testing import FakeAlignerLLM
 from pathlib import Path

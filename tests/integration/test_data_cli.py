@@ -141,6 +141,77 @@ def test_real_dialogues_to_a_data_set(texts, tmp_path):
         assert len(items) == len(splits[name.replace("/", "_")])
 
 
+def records(folder, name, count):
+    folder.mkdir(exist_ok=True)
+    names = ("instruction_following", "honesty", "truthfulness", "helpfulness")
+    answers = [
+        {"response": text, "annotations": {one: {"Rating": rating} for one in names}}
+        for text, rating in (("good", "5"), ("", "1"), ("bad", "1"))
+    ]
+    lines = (
+        json.dumps({"instruction": f"{name} {n}", "completions": answers}) for n in range(count)
+    )
+    (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
+
+
+@pytest.mark.parametrize("trains", ["aligner", "sft", "cdpo", "reward-model"])
+def test_a_folder_in_the_hubs_layout_is_divided_as_the_research_does(tmp_path, trains):
+    for name in ("flan", "evol_instruct"):
+        records(tmp_path / "hub", name, 4)
+    words = ("--input", tmp_path / "hub", "--test-size", 3, "--seed", 0, "--validation", 0)
+    output = run("ultrafeedback", *words, "--output", tmp_path / "out", "--for", trains)
+    assert "empty answer" in output
+    if trains in ("sft", "cdpo", "aligner"):
+        (test,) = (tmp_path / "out").rglob("test.csv")
+        rows = list(csv.DictReader(test.read_text().splitlines()))
+        assert [row["query"] for row in rows] == ["flan 1", "flan 2", "flan 3"]
+        assert {row["golden_response"] for row in rows} == {"good"}
+
+
+def failed(*words):
+    result = CliRunner().invoke(app, ["data", *map(str, words)])
+    assert isinstance(result.exception, DataError), result.output
+    return str(result.exception)
+
+
+@pytest.mark.parametrize("compat", [(), ("--research-compat",)])
+def test_a_command_that_made_nothing_fails(tmp_path, compat):
+    (tmp_path / "a.csv").write_text("prompt,answer\nq,a\n")
+    (tmp_path / "a.jsonl").write_text("prompt,answer\nq,a\n")
+    for name, wrong in (("a.csv", "missing field (1)"), ("a.jsonl", "broken line (2)")):
+        words = ("--input", tmp_path / name, "--output", tmp_path / "o", "--seed", 0, *compat)
+        assert f"Nothing could be made of {tmp_path / name}: {wrong}" in failed(
+            "ultrafeedback", *words
+        )
+    (tmp_path / "ratings.jsonl").write_text("{}\n")
+    words = ("--input", tmp_path / "ratings.jsonl", "--output", tmp_path / "o", "--seed", 0)
+    assert "missing field (1)" in failed("imhi", *words)
+    assert "missing field (1)" in failed("released", *words[:-2])
+
+
+def test_scores_come_first(tmp_path):
+    words = ("--output", tmp_path / "o", "--seed", 0, "--split", "test")
+    told = failed("hh-rlhf", "--input", "Anthropic/hh-rlhf", *words)
+    assert "metaaligner data score --input Anthropic/hh-rlhf --split test" in told
+    (tmp_path / "HH-RLHF").mkdir()
+    assert "There is no file" in failed("hh-rlhf", "--input", tmp_path / "HH-RLHF", *words)
+
+
+def test_the_scored_tables_of_a_folder(scored, tmp_path):
+    folder = tmp_path / "HH-RLHF"
+    folder.mkdir()
+    scored.rename(folder / "test.csv")
+    words = ("--input", folder, "--output", tmp_path / "o", "--seed", 0)
+    assert "no_equal/test.json" in run("hh-rlhf", "--split", "test", *words)
+
+
+def test_the_input_is_looked_at_before_the_reward_models(tmp_path):
+    (tmp_path / "e.csv").write_text("prompt,answer\nq,a\n")
+    words = ("--input", tmp_path / "e.csv", "--output", tmp_path / "o.csv")
+    assert "has no dialogue that can be used: missing field (1)" in failed("score", *words)
+    assert not (tmp_path / "o.csv.ledger.jsonl").exists()
+
+
 def test_a_mistake_is_one_sentence(tmp_path):
     command = [sys.executable, "-m", "langchain_metaaligner", "data", "hh-rlhf"]
     words = ["--input", "none.csv", "--output", str(tmp_path), "--seed", "0"]

@@ -15,11 +15,11 @@ import pytest
 
 from langchain_metaaligner import MetaAlignerRunnable
 from langchain_metaaligner.files.align import align_file
+from langchain_metaaligner.files.drafts import open_table
 from langchain_metaaligner.files.engines import LocalEngine, settings_of
 from langchain_metaaligner.files.servers import served
 from langchain_metaaligner.models.aligner import AlignerLLM
 from langchain_metaaligner.models.spec import resolve
-from langchain_metaaligner.tables.source import open_table
 
 SCRIPT = Path(__file__).parent / "completions_server.py"
 ROWS = [

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from langchain_metaaligner.cli.evaluate.shared import Escaped
+
 
 def report(
     runs: Annotated[
@@ -19,14 +21,17 @@ def report(
         Path | None, typer.Option("--markdown", help="The same as Markdown, without plots.")
     ] = None,
     title: Annotated[str, typer.Option(help="Heading of the page.")] = "What the edits gain",
+    escaped: Escaped = False,
 ) -> None:
     """Make one page of what was measured."""
     from langchain_metaaligner.evaluation.report.page import as_html, as_markdown, make_report
+    from langchain_metaaligner.tables.whole import whole_file
 
-    sections = make_report(runs)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(as_html(sections, title), encoding="utf-8")
-    sys.stdout.write(f"{output}\n")
+    sections = make_report(runs, escaped)
+    pages = {output: as_html(sections, title)}
     if markdown is not None:
-        markdown.write_text(as_markdown(sections, title), encoding="utf-8")
-        sys.stdout.write(f"{markdown}\n")
+        pages[markdown] = as_markdown(sections, title)
+    for path, text in pages.items():
+        with whole_file(path) as unfinished:
+            unfinished.write_text(text, encoding="utf-8")
+        sys.stdout.write(f"{path}\n")

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 
+from langchain_metaaligner.cli.evaluate.shared import (
+    Escaped,
+    Input,
+    Limit,
+    Output,
+    QuestionColumn,
+    console,
+    print_result,
+)
+from langchain_metaaligner.cli.options import numbers, pairs
 from langchain_metaaligner.errors import SettingError
 
 if TYPE_CHECKING:
-    from langchain_metaaligner.edit.gate import Scores
+    from collections.abc import Mapping
+
+    from langchain_metaaligner.rewards.scorer import Scorer
 
 
 def reward(
-    source: Annotated[
-        Path, typer.Argument(metavar="INPUT", help="A file as `metaaligner align-file` writes it.")
-    ],
-    output: Annotated[Path, typer.Option("--output", help="Folder for the result and its ledger.")],
+    source: Input,
+    output: Output,
     rewards: Annotated[
         list[str] | None,
         typer.Option("--reward", help="OBJECTIVE=MODEL, a Hub id or a folder. Repeatable."),
@@ -35,72 +42,66 @@ def reward(
     weight: Annotated[
         list[str] | None, typer.Option(help="OBJECTIVE=NUMBER, for one figure. Repeatable.")
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Rows, from the first on.")] = None,
+    question_column: QuestionColumn = None,
+    limit: Limit = None,
     device: Annotated[str | None, typer.Option(help="Where the models run.")] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Answers in one forward pass.")] = 8,
+    escaped: Escaped = False,
 ) -> None:
     """Rewards of drafts and edits; started again, a stopped run goes on."""
     from langchain_metaaligner.evaluation.answers import read_answers
-    from langchain_metaaligner.evaluation.reward import score_answers
-
-    scorer, name = _scorer(rewards or [], dpa, device, batch_size, revision, trust_remote_code)
-    answers = read_answers(source, limit)
-    weights = {key: float(value) for key, value in map(_split, weight or ())}
-    with Progress(console=Console(stderr=True)) as bar:
-        task = bar.add_task("scoring", total=None)
-        result = score_answers(
-            answers,
-            scorer,
-            output,
-            scorer_name=name,
-            weights=weights,
-            progress=lambda pairs: bar.advance(task, pairs),
-        )
-    table = Table("objective", "before", "after", "change", "improved")
-    shown = dict(result.figures["rewards"])
-    if result.figures["weighted"]:
-        shown["weighted"] = result.figures["weighted"]
-    for objective, told in shown.items():
-        low, high = told["interval"]
-        change = f"{told['change']:+.3f} ({low:+.3f} to {high:+.3f})"
-        means = (f"{told['before']:.3f}", f"{told['after']:.3f}")
-        table.add_row(objective, *means, change, f"{told['improved']:.0%}")
-    console = Console(stderr=True)
-    console.print(table)
-    if result.figures["absent"]:
-        console.print(f"{result.figures['absent']:,} rows have no draft or no edit.")
-    Console().print(str(output), soft_wrap=True)
-
-
-def _split(option: str) -> tuple[str, str]:
-    key, equals, value = option.partition("=")
-    if not equals:
-        raise SettingError(f"{option!r} was given. Give OBJECTIVE=VALUE.")
-    return key, value
-
-
-def _scorer(
-    rewards: list[str],
-    dpa: str | None,
-    device: str | None,
-    batch_size: int,
-    revision: str | None,
-    trust_remote_code: bool,
-) -> tuple[Scores, str]:
-    from langchain_metaaligner.rewards import DPARewardModel, ObjectiveScorer
-    from langchain_metaaligner.rewards.load import reward_model
+    from langchain_metaaligner.evaluation.reward import check_weights, score_answers
 
     if (dpa is None) == (not rewards):
         raise SettingError("Give --reward OBJECTIVE=MODEL, once or more, or --dpa MODEL.")
-    if dpa is not None:
-        loaded = DPARewardModel.from_pretrained(
-            dpa,
-            revision=revision,
-            device=device,
-            trust_remote_code=trust_remote_code,
-            batch_size=batch_size,
-        )
-        return loaded, dpa
-    named = dict(map(_split, rewards))
-    models = {name: reward_model(model, device, batch_size) for name, model in named.items()}
-    return ObjectiveScorer(models), ", ".join(rewards)
+    models = pairs("--reward", rewards)
+    weights = numbers("--weight", weight)
+    if models:
+        check_weights(weights, models)
+    answers = read_answers(source, limit, question=question_column, escaped=escaped)
+    with Progress(console=console()) as bar:
+        task = bar.add_task("scoring", total=None)
+        if dpa is None:
+            scorer, name = _objective_scorer(models, device, batch_size), ", ".join(rewards or ())
+        else:
+            scorer, name = _dpa(dpa, revision, device, trust_remote_code, batch_size), dpa
+        try:
+            result = score_answers(
+                answers,
+                scorer,
+                output,
+                scorer_name=name,
+                weights=weights,
+                progress=lambda scored: bar.advance(task, scored),
+            )
+        except KeyboardInterrupt:
+            done = bar.tasks[task].completed
+            raise KeyboardInterrupt(
+                f"Stopped after {done:,.0f} answers. Their scores are kept in {output}; run the "
+                "same command to go on."
+            ) from None
+        bar.update(task, total=bar.tasks[task].completed)
+    print_result(result)
+
+
+def _objective_scorer(models: Mapping[str, str], device: str | None, batch_size: int) -> Scorer:
+    from langchain_metaaligner.rewards.load import reward_model
+    from langchain_metaaligner.rewards.scorer import ObjectiveScorer
+
+    return ObjectiveScorer(
+        {name: reward_model(model, device, batch_size) for name, model in models.items()}
+    )
+
+
+def _dpa(
+    model: str, revision: str | None, device: str | None, trust_remote_code: bool, batch_size: int
+) -> Scorer:
+    from langchain_metaaligner.rewards.classifier import DPARewardModel
+
+    return DPARewardModel.from_pretrained(
+        model,
+        revision=revision,
+        device=device,
+        trust_remote_code=trust_remote_code,
+        batch_size=batch_size,
+    )

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
 
-from langchain_metaaligner.data.build import BuildReport
 from langchain_metaaligner.data.preferences import WeakToStrong
+from langchain_metaaligner.data.report import BuildReport
 from langchain_metaaligner.data.spool import Layout, Spool
 from langchain_metaaligner.data.synthetic.pairs import SyntheticPair, synthetic_pairs
 from langchain_metaaligner.data.synthetic.sentences import Corpus

@@ -112,7 +112,7 @@ class Degrader:
     def _add_phrase(self, draft: Draft, family: str, source: Family) -> bool:
         """Add a sentence, an opening or an aside; dismissals and gloom stand mostly at the end."""
         draw, places = self._rng.random(), draft.places()
-        free = [one for one in places if one.opening is None]
+        free = [one for one in places if one.takes_opening]
         if source.opening and draw < 0.25 and free:
             self._rng.choice(free).opening = (family, self._phrase(source.opening))
             return True
@@ -148,7 +148,7 @@ class Degrader:
         """Add an opener, a closer, preambles, or several of them."""
         filler = KNOWN["length"]
         for kind in self._rng.sample(("open", "close", "clause"), self._rng.choice((1, 1, 2, 3))):
-            free = [one for one in draft.places() if one.opening is None]
+            free = [one for one in draft.places() if one.takes_opening]
             if kind == "clause" and free:
                 one = free[0] if self._rng.random() < 0.3 else self._rng.choice(free)
                 one.opening = ("length", self._phrase(filler.opening))

@@ -61,6 +61,13 @@ class Sentence:
         """Where the final punctuation begins."""
         return len(self.text.rstrip(".!?"))
 
+    @property
+    def takes_opening(self) -> bool:
+        """Whether an opening can stand before it; behind one, a lost capital would be no flaw."""
+        lower_case = self.text[:1].lower()
+        lost = any(one.start == 0 and one.text == lower_case for one in self.swaps)
+        return self.opening is None and not lost
+
     def swap(self, start: int, end: int, text: str, family: str) -> bool:
         """Replace a part that nothing has touched; say whether that was so."""
         if any(start < one.end and one.start < end for one in self.swaps):

@@ -9,7 +9,9 @@ from pathlib import Path
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from langchain_metaaligner.evaluation.results import Result
+from langchain_metaaligner.evaluation.intervals import Z
+from langchain_metaaligner.evaluation.results import Result, file_name
+from langchain_metaaligner.tables.whole import whole_file
 
 
 def front(points: Mapping[str, tuple[float, float]]) -> list[str]:
@@ -39,8 +41,10 @@ def plot_fronts(result: Result) -> list[Path]:
     """
     files = []
     for one, other in combinations(result.settings["objectives"], 2):
-        path = result.folder / f"pareto-{one}-{other}.svg"
-        draw_front(result, one, other).savefig(path, metadata={"Date": None})
+        path = result.folder / f"pareto-{file_name(one)}-{file_name(other)}.svg"
+        with whole_file(path) as unfinished:
+            figure = draw_front(result, one, other)
+            figure.savefig(unfinished, format="svg", metadata={"Date": None})
         files.append(path)
     return files
 
@@ -51,9 +55,12 @@ def draw_front(result: Result, one: str, other: str) -> Figure:
     Each point is a system, with the 95 % interval of its means; a line joins those that no other
     beats on both. The golden answers are a grey cross.
     """
-    told = result.figures["systems"]
-    names = [name for name in result.settings["systems"] if told[name]["reward_mean"] is not None]
-    systems = {name: told[name] for name in names}
+    figures = result.figures["systems"]
+    systems = {
+        name: figures[name]
+        for name in result.settings["systems"]
+        if figures[name]["reward_mean"] is not None
+    }
     figure = Figure(figsize=(6.4, 4.8), layout="constrained")
     FigureCanvasSVG(figure)
     axes = figure.add_subplot()
@@ -64,7 +71,7 @@ def draw_front(result: Result, one: str, other: str) -> Figure:
         x, y = points[name]
         axes.errorbar(
             x, y,
-            xerr=1.96 * its["deviation"][one], yerr=1.96 * its["deviation"][other],
+            xerr=Z * its["standard_error"][one], yerr=Z * its["standard_error"][other],
             fmt="o", color=f"C{number}", markersize=7, elinewidth=1, capsize=2,
         )  # fmt: skip
         axes.annotate(

@@ -19,8 +19,8 @@ def comparison_columns(result: Result) -> list[str]:
 
 def judged_objectives(result: Result) -> list[str]:
     """The objectives on which a judge compared; none where there was no judge."""
-    told = next(iter(result.figures["systems"].values()))["judged"] or {}
-    return [name for name in result.settings["objectives"] if name in told]
+    judged = next(iter(result.figures["systems"].values()))["judged"] or {}
+    return [name for name in result.settings["objectives"] if name in judged]
 
 
 def comparison_rows(result: Result) -> list[list[str]]:
@@ -31,24 +31,29 @@ def comparison_rows(result: Result) -> list[list[str]]:
     objectives = result.settings["objectives"]
     rows = []
     for name in result.settings["systems"]:
-        told = result.figures["systems"][name]
+        its = result.figures["systems"][name]
         wins = [
-            f"{100 * told['win'][one]:.1f} ({100 * low:.0f}–{100 * high:.0f})"
-            for one, (low, high) in ((one, told["interval"][one]) for one in objectives)
+            f"{100 * its['win'][objective]:.1f} ({100 * low:.0f}–{100 * high:.0f})"
+            for objective in objectives
+            for low, high in [its["interval"][objective]]
         ]
-        mean = f"{100 * told['win_mean']:.1f}"
-        seconds = _seconds(told["seconds"])
-        judged = [_judged(told["judged"][one]) for one in judged_objectives(result)]
-        rewards = _rewards(told, objectives)
-        rows.append([name, *wins, mean, *judged, *rewards, str(told["empty"]), seconds])
+        mean = f"{100 * its['win_mean']:.1f}"
+        seconds = _seconds(its["seconds"])
+        judged = [_judged(its["judged"][objective]) for objective in judged_objectives(result)]
+        rewards = _rewards(its, objectives)
+        rows.append([name, *wins, mean, *judged, *rewards, str(its["empty"]), seconds])
     golden = _rewards(result.figures["golden"], objectives)
     blank = len(objectives) + 1 + len(judged_objectives(result))
     return [*rows, ["golden", *[""] * blank, *golden, "", ""]]
 
 
 def _judged(tally: Mapping[str, Any]) -> str:
-    rate, (low, high) = tally["win_rate"], tally["interval"]
-    return "none" if rate is None else f"{100 * rate:.1f} ({100 * low:.0f}–{100 * high:.0f})"
+    """Wins, ties and losses, and wins less losses in percent with the interval."""
+    if tally["net"] is None:
+        return "none"
+    counts = "/".join(str(tally[name]) for name in ("wins", "ties", "losses"))
+    low, high = tally["net_interval"]
+    return f"{counts}: {100 * tally['net']:+.1f} ({100 * low:+.0f} to {100 * high:+.0f})"
 
 
 def comparison_columns_by_system(result: Result) -> tuple[list[str], Sequence[Sequence[str]]]:
@@ -62,19 +67,22 @@ def comparison_markdown(result: Result) -> str:
     """The table in Markdown."""
     head = comparison_columns(result)
     lines = [head, ["---"] * len(head), *comparison_rows(result)]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+    escaped = ([cell.replace("|", "\\|") for cell in cells] for cells in lines)
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in escaped)
 
 
-def _rewards(told: Mapping[str, Any], objectives: list[str]) -> list[str]:
-    values = [*(told["reward"][name] for name in objectives), told["reward_mean"]]
+def _rewards(figures: Mapping[str, Any], objectives: list[str]) -> list[str]:
+    values = [*(figures["reward"][name] for name in objectives), figures["reward_mean"]]
     return ["" if value is None else f"{value:.3f}" for value in values]
 
 
-def _seconds(told: Mapping[str, float] | None) -> str:
-    if not told:
+def _seconds(seconds: Mapping[str, float] | None) -> str:
+    if not seconds:
         return ""
     names = {"cuda": "GPU", "cpu": "CPU"}
-    return ", ".join(f"{_time(value)} {names.get(name, name)}" for name, value in told.items())
+    return ", ".join(
+        f"{_time(value)} {names.get(name, name)}" for name, value in sorted(seconds.items())
+    )
 
 
 def _time(seconds: float) -> str:

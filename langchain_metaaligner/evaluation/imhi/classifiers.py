@@ -48,7 +48,7 @@ class LabelClassifiers:
                 f"They know: {', '.join(sorted(LABELS))}."
             )
         tokenizer, model = self._load(dataset)
-        found: list[str] = []
+        labels: list[str] = []
         for at in range(0, len(texts), self._batch_size):
             encoded = tokenizer(
                 list(texts[at : at + self._batch_size]),
@@ -58,8 +58,8 @@ class LabelClassifiers:
                 return_tensors="pt",
             )
             classes = model(**encoded.to(self._device)).logits.argmax(dim=-1)
-            found += [LABELS[dataset][one] for one in classes.tolist()]
-        return found
+            labels += [LABELS[dataset][number] for number in classes.tolist()]
+        return labels
 
     def _load(self, dataset: str) -> tuple[Any, Any]:
         source = self.folder / dataset

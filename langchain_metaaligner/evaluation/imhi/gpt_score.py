@@ -15,7 +15,12 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from langchain_metaaligner.errors import CheckpointError, DataError, MissingExtraError
+from langchain_metaaligner.errors import (
+    CheckpointError,
+    DataError,
+    MissingExtraError,
+    SettingError,
+)
 from langchain_metaaligner.evaluation.imhi.text import TextMetric
 from langchain_metaaligner.weights.device import best_device
 
@@ -33,11 +38,11 @@ def gpt_score(log_probs: LogProbs) -> TextMetric:
     """
 
     def score(goldens: Sequence[str], texts: Sequence[str]) -> list[float]:
-        found = []
+        scores = []
         for golden, text in zip(goldens, texts, strict=True):
-            known = log_probs(golden, text) if text else ()
-            found.append(fmean(known) if known else math.nan)
-        return found
+            tokens = log_probs(golden, text) if text.strip() else ()
+            scores.append(fmean(tokens) if tokens else math.nan)
+        return scores
 
     return score
 
@@ -72,10 +77,10 @@ def checkpoint_log_probs(model: str, device: str | None = None) -> LogProbs:
         ends = encoded.pop("offset_mapping")[0, :, 1]
         ids = encoded["input_ids"][:, -longest:].to(device)
         logits = loaded(ids).logits[0, :-1].float().log_softmax(dim=-1)
-        chosen = logits.gather(1, ids[0, 1:, None])[:, 0]
+        of_tokens = logits.gather(1, ids[0, 1:, None])[:, 0]
         return [
-            float(one)
-            for one, end in zip(chosen, ends[-longest:][1:], strict=True)
+            float(value)
+            for value, end in zip(of_tokens, ends[-longest:][1:], strict=True)
             if end > len(before)
         ]
 
@@ -91,24 +96,31 @@ def echoed_log_probs(model: str, base_url: str) -> LogProbs:
 
     Raises:
         MissingExtraError: if langchain-openai is not installed.
+        SettingError: if there is no key.
         DataError: when scoring, if the server returns no log-probabilities of the prompt.
     """
     try:
         from langchain_openai import OpenAI
     except ImportError as error:
         raise MissingExtraError("A model behind a server", "server") from error
-    llm = OpenAI(
-        model=model,
-        base_url=base_url,
-        max_tokens=1,
-        logprobs=1,
-        temperature=0,
-        model_kwargs={"echo": True},
-    )
+    try:
+        llm = OpenAI(
+            model=model,
+            base_url=base_url,
+            max_tokens=1,
+            logprobs=1,
+            temperature=0,
+            model_kwargs={"echo": True},
+        )
+    except Exception as error:  # the client's own errors, most often for want of a key
+        raise SettingError(
+            f"The client of {model!r} at {base_url} cannot be made: {error} Set OPENAI_API_KEY; a "
+            "server without keys takes any."
+        ) from error
 
     def log_probs(before: str, text: str) -> list[float]:
-        told = llm.generate([before + text]).generations[0][0].generation_info or {}
-        logprobs = told.get("logprobs")
+        info = llm.generate([before + text]).generations[0][0].generation_info or {}
+        logprobs = info.get("logprobs")
         if not logprobs or "text_offset" not in logprobs:
             raise DataError(
                 "The server returned no log-probabilities of the prompt. It must support echo=true "

@@ -138,9 +138,10 @@ _LABEL_GOLDEN: Mapping[str, Rules] = MappingProxyType(
 def rule_label(dataset: str, text: str | None, research_compat: bool = False) -> tuple[int, bool]:
     """The class that an output names, by rules, and whether it names none.
 
-    By default words are matched as words, the first that occurs counts, and an empty output is out
-    of the domain. ``research_compat=True`` searches substrings in a fixed order: "no" is found in
-    "not" and "another", "yes" in "eyes".
+    By default words are matched as words, the first that occurs counts, an output that begins with
+    ``Reasoning:`` (as MentaLLaMA-33B's) names its class after it, and an empty output is out of the
+    domain. ``research_compat=True`` searches substrings in a fixed order: "no" is found in "not"
+    and "another", "yes" in "eyes"; nothing is found in what begins with ``Reasoning:``.
 
     Args:
         dataset: name of the test set, such as "DR".
@@ -158,6 +159,8 @@ def rule_label(dataset: str, text: str | None, research_compat: bool = False) ->
     (0, False)
     >>> rule_label("DR", "My eyes hurt."), rule_label("DR", "My eyes hurt.", research_compat=True)
     ((0, True), (1, False))
+    >>> rule_label("DR", "Reasoning: Yes, the poster suffers. Reasoning: no sleep.")
+    (1, False)
     """
     default = DEFAULTS[_known(dataset)]
     if research_compat:
@@ -165,13 +168,13 @@ def rule_label(dataset: str, text: str | None, research_compat: bool = False) ->
         return (default, True) if label is None else (label, False)
     if not isinstance(text, str):
         return default, True
-    head = _head(text)
-    found = [
+    head = _first_part(text)
+    places = [
         (match.start(), label)
         for pattern, label in _MENDED[dataset]
         if (match := pattern.search(head))
     ]
-    return (min(found)[1], False) if found else (default, True)
+    return (min(places)[1], False) if places else (default, True)
 
 
 def golden_rule_label(dataset: str, text: str, research_compat: bool = False) -> int | None:
@@ -198,12 +201,14 @@ def golden_rule_label(dataset: str, text: str, research_compat: bool = False) ->
     return None if unknown else label
 
 
-def golden_label(dataset: str, text: str) -> int | None:
+def golden_label(dataset: str, text: str, research_compat: bool = False) -> int | None:
     """The class of a golden answer as the metrics of the label classifiers number it.
 
     Args:
         dataset: name of the test set.
         text: the golden answer.
+        research_compat: as the research does, which finds no class in the wording of the
+            completion sets: "none." (CAMS), "emotional turmoil." (SAD).
 
     Returns:
         The index of the class; None where none is named.
@@ -213,8 +218,13 @@ def golden_label(dataset: str, text: str) -> int | None:
 
     >>> golden_label("SAD", "This post shows the stress cause related to emotion turmoil.")
     6
+    >>> golden_label("SAD", "emotional turmoil."), golden_label("CAMS", "none.")
+    (6, 0)
     """
-    return _first_rule(_LABEL_GOLDEN[_known(dataset)], _head(text))
+    label = _first_rule(_LABEL_GOLDEN[_known(dataset)], _head(text))
+    if label is None and not research_compat:
+        return golden_rule_label(dataset, text)  # whose classes have the same numbers
+    return label
 
 
 def predicted_label(dataset: str, label: str) -> int:
@@ -226,13 +236,36 @@ def predicted_label(dataset: str, label: str) -> int:
     >>> predicted_label("t-sid", "control"), predicted_label("SAD", "everyday")
     (0, 7)
     """
-    found = _first_rule(_LABEL_RULES[_known(dataset)], label.lower())
-    if found is None:
+    number = _first_rule(_LABEL_RULES[_known(dataset)], label.lower())
+    if number is None:
         raise DataError(
             f"Wrong label in predictions for {dataset}: {label!r}. "
             f"Its labels are: {', '.join(LABELS[dataset])}."
         )
-    return found
+    return number
+
+
+def class_name(dataset: str, number: int | None) -> str | None:
+    """The word for a class, as the numbers of `rule_label` and `golden_label` mean it.
+
+    Raises:
+        DataError: if there is no such data set.
+
+    >>> class_name("swmh", 0), class_name("CAMS", 2), class_name("DR", None)
+    ('no mental', 'job', None)
+    """
+    return next((word for word, label in _LABEL_RULES[_known(dataset)] if label == number), None)
+
+
+def dataset_of(name: str) -> str | None:
+    """The data set that a file's name begins with, such as ``DR-aligned``; None for none.
+
+    >>> dataset_of("DR"), dataset_of("t-sid_aligned"), dataset_of("DRAFTS")
+    ('DR', 't-sid', None)
+    """
+    return next(
+        (known for known in DEFAULTS if re.match(rf"{re.escape(known)}(?![^\W_])", name)), None
+    )
 
 
 def _known(dataset: str) -> str:
@@ -246,6 +279,11 @@ def _known(dataset: str) -> str:
 
 def _head(text: str) -> str:
     return text.split("Reasoning:")[0].lower()
+
+
+def _first_part(text: str) -> str:
+    parts = (part.lower() for part in text.split("Reasoning:"))
+    return next((part for part in parts if re.search(r"\w", part)), "")
 
 
 def _first_rule(rules: Rules, head: str) -> int | None:

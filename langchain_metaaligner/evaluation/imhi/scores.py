@@ -46,11 +46,11 @@ class LabelMetrics:
 
     def line(self) -> str:
         """The line that the research's scripts print."""
-        told = (
+        line = (
             f"Dataset: {self.dataset}, average acc:{self.accuracy}, weighted F1 "
             f"{self.weighted_f1}, micro F1 {self.micro_f1}, macro F1 {self.macro_f1}"
         )
-        return told if self.out_of_domain is None else f"{told}, OOD count: {self.out_of_domain}"
+        return line if self.out_of_domain is None else f"{line}, OOD count: {self.out_of_domain}"
 
 
 def rule_metrics(
@@ -77,7 +77,7 @@ def rule_metrics(
     'Dataset: DR, average acc:50.0, weighted F1 33.33, micro F1 50.0, macro F1 33.33, OOD count: 0'
     """
     wanted: list[int] = []
-    made: list[int] = []
+    predicted: list[int] = []
     unknown = left_out = 0
     for golden, output in zip(goldens, outputs, strict=True):
         label, strange = rule_label(dataset, output, research_compat)
@@ -87,23 +87,27 @@ def rule_metrics(
         if gold is not None:
             wanted.append(gold)
         if gold is not None or (research_compat and dataset != "swmh"):
-            made.append(label)
-    return _metrics(dataset, wanted, made, unknown, 0 if research_compat else left_out)
+            predicted.append(label)
+    return _metrics(dataset, wanted, predicted, unknown, 0 if research_compat else left_out)
 
 
-def classifier_metrics(dataset: str, goldens: Sequence[str], labels: Sequence[str]) -> LabelMetrics:
+def classifier_metrics(
+    dataset: str, goldens: Sequence[str], labels: Sequence[str], research_compat: bool = False
+) -> LabelMetrics:
     """Metrics of the labels that a MentalBERT classifier gave to outputs.
 
     Args:
         dataset: name of the test set.
         goldens: golden answers.
         labels: the classifier's label for the output of each row.
+        research_compat: as the research does, which drops a class of the completion sets; see
+            `golden_label`.
 
     Raises:
         DataError: if there is no such data set, an unknown label, or nothing to compare.
     """
     pairs = [
-        (golden_label(dataset, golden), predicted_label(dataset, label))
+        (golden_label(dataset, golden, research_compat), predicted_label(dataset, label))
         for golden, label in zip(goldens, labels, strict=True)
     ]
     known = [(gold, made) for gold, made in pairs if gold is not None]

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 from pydantic import BaseModel
-from tenacity import Retrying, stop_after_attempt, wait_random_exponential
 
-from langchain_metaaligner.errors import MissingExtraError
-from langchain_metaaligner.tables.ledger import Ledger
+from langchain_metaaligner.evaluation.results import Progress, no_progress
+from langchain_metaaligner.files.calls import answer_options, call_all, chat_model
+from langchain_metaaligner.tables.ledger import Failure, Ledger, Outcome
+
+__all__ = ["Estimate", "Judge", "Reply", "ask_all", "call_figures", "chat_model", "estimate"]
 
 CHARACTERS_A_TOKEN = 4  # a rule of thumb for estimates
+
+Prompt = Sequence[BaseMessage]
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,7 @@ class Judge:
         tries: how often one call is made, at most.
         structured: whether its reply is a structured output; by itself where the model's profile
             says that it has it. Else the reply's text is read.
+        options: what the model was made with; those that shape its replies belong to the ledger.
     """
 
     model: BaseChatModel
@@ -36,6 +44,7 @@ class Judge:
     concurrency: int = 8
     tries: int = 5
     structured: bool | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_structured(self) -> bool:
@@ -44,9 +53,23 @@ class Judge:
             return self.structured
         return bool((self.model.profile or {}).get("structured_output"))
 
-    def caller(
-        self, schema: type[BaseModel] | None
-    ) -> Callable[[Sequence[BaseMessage]], tuple[BaseMessage, str]]:
+    def settings(self, dataset: str, research_compat: bool) -> dict[str, Any]:
+        """What shapes its replies, for the ledger and the record.
+
+        Args:
+            dataset: whose prompts it gets.
+            research_compat: whether they are the research's, which are never structured.
+        """
+        settings: dict[str, Any] = {
+            "judge": self.name,
+            "dataset": dataset,
+            "research_compat": research_compat,
+            "structured": self.is_structured and not research_compat,
+        }
+        options = answer_options(self.options)
+        return settings | ({"options": options} if options else {})
+
+    def caller(self, schema: type[BaseModel] | None) -> Callable[[Prompt], tuple[BaseMessage, str]]:
         """What makes one call and gives the message and the text that counts.
 
         Args:
@@ -57,19 +80,19 @@ class Judge:
             return lambda prompt: (message := self.model.invoke(list(prompt)), message.text)
         model = self.model.with_structured_output(schema, include_raw=True)
 
-        def call(prompt: Sequence[BaseMessage]) -> tuple[BaseMessage, str]:
-            told: Any = model.invoke(list(prompt))
-            if told["parsed"] is None:
-                return told["raw"], told["raw"].text
-            (value,) = told["parsed"].model_dump().values()
-            return told["raw"], str(value)
+        def call(prompt: Prompt) -> tuple[BaseMessage, str]:
+            output: Any = model.invoke(list(prompt))
+            if output["parsed"] is None:
+                return output["raw"], output["raw"].text
+            (value,) = output["parsed"].model_dump().values()
+            return output["raw"], str(value)
 
         return call
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back.
+    """What came back. Equal prompts share one reply, which was paid for once.
 
     Attributes:
         text: the reply; None where the call failed in the end.
@@ -89,8 +112,8 @@ class Estimate:
     """What a run will cost, before it is made.
 
     Attributes:
-        calls: calls that are still to be made.
-        known: replies that the ledger has.
+        calls: calls that are still to be made; equal prompts are asked once.
+        known: distinct replies that the ledger has.
         tokens_in: tokens of their prompts, at about four characters each.
     """
 
@@ -99,77 +122,100 @@ class Estimate:
     tokens_in: int
 
 
-def chat_model(name: str, **options: Any) -> BaseChatModel:
-    """A chat model by its ``init_chat_model`` name, such as "openai:gpt-4o".
+def estimate(prompts: Sequence[Prompt], ledger: Ledger | None) -> Estimate:
+    """What asking these prompts will cost, with what a ledger has; None where there is none."""
+    distinct = {json.dumps(_content(prompt)): prompt for prompt in prompts}.values()
+    missing = [
+        prompt
+        for prompt in distinct
+        if ledger is None or ledger.find(ledger.key(*_content(prompt))) is None
+    ]
+    characters = sum(len(message.text) for prompt in missing for message in prompt)
+    return Estimate(len(missing), len(distinct) - len(missing), characters // CHARACTERS_A_TOKEN)
+
+
+@contextmanager
+def ledger_so_far(path: Path, settings: Mapping[str, Any]) -> Iterator[Ledger | None]:
+    """The ledger of an earlier run, for an estimate; None, and nothing is made, without one.
+
+    Whether replies are structured only the model knows, which an estimate does not make: it is
+    taken from the ledger where ``settings`` leave it out.
 
     Raises:
-        MissingExtraError: if langchain is not installed.
+        LedgerError: if it was written under other settings.
     """
-    try:
-        from langchain.chat_models import init_chat_model
-    except ImportError as error:
-        raise MissingExtraError("A judge", "eval") from error
-    model: BaseChatModel = init_chat_model(name, **options)
-    return model
-
-
-def estimate(prompts: Sequence[Sequence[BaseMessage]], ledger: Ledger) -> Estimate:
-    """What asking these prompts will cost."""
-    missing = [one for one in prompts if ledger.find(_key(one, ledger)) is None]
-    characters = sum(len(message.text) for one in missing for message in one)
-    return Estimate(len(missing), len(prompts) - len(missing), characters // CHARACTERS_A_TOKEN)
+    if not path.is_file() or not path.stat().st_size:
+        yield None
+        return
+    with path.open(encoding="utf-8") as file:
+        first = json.loads(file.readline() or "{}")
+    there = first.get("settings", {})
+    assumed = {"structured": there["structured"]} if "structured" in there else {}
+    with Ledger(path, {**assumed, **settings}) as ledger:
+        yield ledger
 
 
 def ask_all(
     judge: Judge,
-    prompts: Sequence[Sequence[BaseMessage]],
+    prompts: Sequence[Prompt],
     ledger: Ledger,
     schema: type[BaseModel] | None = None,
-    progress: Callable[[int], object] = lambda calls: None,
+    progress: Progress = no_progress,
 ) -> list[Reply]:
     """The judge's reply to each prompt. What the ledger has is not asked again.
 
-    A call that fails is repeated after growing pauses; one that fails to the end is an error, stays
-    open in the ledger, and is tried again by the next run.
+    A call that fails in a way that may pass is repeated after growing pauses; one that fails to the
+    end is an error, stays open in the ledger, and is tried again by the next run.
 
     Args:
         judge: who is asked.
         prompts: what is asked.
         ledger: where replies are kept.
         schema: of a structured output; None for plain text. See `Judge.caller`.
-        progress: called with 1 after each reply.
+        progress: called with 1 after each call.
+
+    Raises:
+        CallError: when no call can succeed; see `call_all`.
     """
-    retrying = Retrying(
-        stop=stop_after_attempt(judge.tries), wait=wait_random_exponential(0.2, 20), reraise=True
-    )
     call = judge.caller(schema)
 
-    def ask(prompt: Sequence[BaseMessage]) -> Reply:
-        key = _key(prompt, ledger)
-        known = ledger.find(key)
-        if known is None:
-            try:
-                message, text = retrying.copy()(call, prompt)
-            except Exception as error:  # one reply must not cost the others, which were paid for
-                told = f"{type(error).__name__}: {error}"
-                ledger.add_failure(key, told)
-                progress(1)
-                return Reply(None, told)
-            usage = getattr(message, "usage_metadata", None) or {}
-            known = {
-                "reply": text,
-                "tokens_in": usage.get("input_tokens", 0),
-                "tokens_out": usage.get("output_tokens", 0),
-            }
-            ledger.add(key, known)
-        progress(1)
-        return Reply(known["reply"], None, known["tokens_in"], known["tokens_out"])
+    def ask(prompt: Prompt) -> dict[str, Any]:
+        message, text = call(prompt)
+        usage = getattr(message, "usage_metadata", None) or {}
+        return {
+            "reply": text,
+            "tokens_in": usage.get("input_tokens", 0),
+            "tokens_out": usage.get("output_tokens", 0),
+        }
 
-    distinct = {_key(prompt, ledger): prompt for prompt in prompts}
-    with ThreadPoolExecutor(judge.concurrency) as pool:
-        replies = dict(zip(distinct, pool.map(ask, distinct.values()), strict=True))
-    return [replies[_key(prompt, ledger)] for prompt in prompts]
+    def make(missing: Sequence[Prompt]) -> Iterator[tuple[int, Outcome]]:
+        for finished in call_all(ask, missing, concurrency=judge.concurrency, tries=judge.tries):
+            yield finished
+            progress(1)
+
+    outcomes = ledger.complete(prompts, make, _content)
+    replies = {id(outcome): _reply(outcome) for outcome in outcomes}
+    return [replies[id(outcome)] for outcome in outcomes]
 
 
-def _key(prompt: Sequence[BaseMessage], ledger: Ledger) -> str:
-    return ledger.key([[message.type, message.text] for message in prompt])
+def call_figures(replies: Iterable[Reply]) -> dict[str, Any]:
+    """How many calls there were, each counted once, how many failed and why, and their tokens."""
+    calls = {id(reply): reply for reply in replies}.values()
+    failures = Counter(reply.error for reply in calls if reply.error is not None)
+    return {
+        "asked": len(calls),
+        "errors": sum(failures.values()),
+        "tokens_in": sum(reply.tokens_in for reply in calls),
+        "tokens_out": sum(reply.tokens_out for reply in calls),
+        "failures": dict(failures.most_common(3)),
+    }
+
+
+def _reply(outcome: Outcome) -> Reply:
+    if isinstance(outcome, Failure):
+        return Reply(None, outcome.reason)
+    return Reply(outcome["reply"], None, outcome["tokens_in"], outcome["tokens_out"])
+
+
+def _content(prompt: Prompt) -> list[Any]:
+    return [[[message.type, message.text] for message in prompt]]

@@ -6,6 +6,7 @@ Algorithm 2 and appendix of the paper, whose prompts are the default.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Literal
 
@@ -73,7 +74,19 @@ _CHOICE = re.compile(
     r"(?:the\s+)?(?:better\s+(?:response|one)\s+is\s*:?\s*)?(?:response\s*)?([012])"
 )
 _TIE = re.compile(r"\b(?:tied?|equal(?:ly)?|draw)\b")
-_NUMBER = re.compile(r"(?<![\d.])(10(?:\.0+)?|\d(?:\.\d+)?)(?![\d]|\.\d)")
+_NUMBER = re.compile(r"(?:(?<![\w.])[-−])?(?<![\w.])\d+(?:\.\d+)?(?!\w|\.\d)")
+_OF_TEN = re.compile(r"(?<=\d)\s*\(?\s*(?:/|out\s+of|of)\s*10(?:\.0+)?\b\)?")
+_SCALE = re.compile(r"(?<![\d.])0\s*(?:-|–|to)\s*10(?![\d.])")
+_THOUGHTS_END = re.compile(
+    r"</\s*(?:think|thinking|thoughts?|reasoning|reflection|scratchpad|analysis|seed:think)\s*>"
+    r"|\[/THINK\]|◁/think▷|<\|channel\|>\s*final\s*<\|message\|>",
+    re.IGNORECASE,
+)
+_THOUGHTS_START = re.compile(
+    r"<\s*(?:think|thinking|thoughts?|reasoning|reflection|scratchpad|analysis|seed:think)\s*>"
+    r"|\[THINK\]|◁think▷|<\|channel\|>\s*analysis",
+    re.IGNORECASE,
+)
 
 
 def aspect_text(dataset: str, objective: str | Objective) -> str:
@@ -149,6 +162,8 @@ def rating_messages(
 def parse_verdict(reply: str | None, position: int, research_compat: bool = False) -> Verdict:
     """What a reply says of the response that stood at ``position``.
 
+    Of a model that thinks aloud only what stands after its thoughts counts.
+
     Args:
         reply: the judge's reply.
         position: 1 or 2, where the evaluated response stood.
@@ -165,6 +180,8 @@ def parse_verdict(reply: str | None, position: int, research_compat: bool = Fals
     ('win', 'lose', 'invalid')
     >>> parse_verdict("10", 1), parse_verdict("10", 1, research_compat=True)
     ('invalid', 'win')
+    >>> parse_verdict("<think>1 is curt, 2 is kind.</think> 2", 2)
+    'win'
     """
     if position not in (1, 2):
         raise SettingError(f"position={position} was given; it is 1 or 2.")
@@ -177,11 +194,26 @@ def parse_verdict(reply: str | None, position: int, research_compat: bool = Fals
     return "tied" if choice == 0 else "win" if choice == position else "lose"
 
 
+def after_thoughts(reply: str | None) -> str:
+    """A reply without the thoughts that a reasoning model writes before it.
+
+    What stands after the last closing tag counts, also where the opening one was part of the
+    prompt; of thoughts that were cut off before they ended nothing is left.
+
+    >>> after_thoughts("<think>1 is curt.</think>2"), after_thoughts("1 is curt.</think>2")
+    ('2', '2')
+    >>> after_thoughts("<think>1 is curt, 2 is")
+    ''
+    """
+    text = _THOUGHTS_END.split(reply or "")[-1]
+    return _THOUGHTS_START.split(text)[0].strip()
+
+
 def _choice(reply: str) -> int | None:
-    text = reply.strip().strip("*`\"'()[]. \n").casefold()
+    text = after_thoughts(reply).strip("*`\"'()[]. \n").casefold()
     if whole := _CHOICE.fullmatch(text):
         return int(whole[1])
-    numbers = re.findall(r"(?<!\d)\d+(?!\d)", text)
+    numbers = _NUMBER.findall(text)
     named = {number for number in numbers if number in ("1", "2")}
     if len(named) == 1 and set(numbers) <= {*named} and not _TIE.search(text):
         return int(named.pop())
@@ -191,11 +223,14 @@ def _choice(reply: str) -> int | None:
 
 
 def parse_score(reply: str | None) -> float | None:
-    """The score in a reply, 0 to 10; None where it has none, or several.
+    """The score in a reply, 0 to 10; None where it has none, several, or one beyond the scale.
 
-    >>> parse_score("Score: 7"), parse_score("8/10"), parse_score("I would not say.")
-    (7.0, 8.0, None)
+    >>> parse_score("Score: 7"), parse_score("8/10"), parse_score("<think>6? 7?</think>8")
+    (7.0, 8.0, 8.0)
+    >>> parse_score("I would not say."), parse_score("-1"), parse_score("11")
+    (None, None, None)
     """
-    text = re.sub(r"(?<=\d)\s*(?:/|out of)\s*10\b", "", reply or "")
-    found = {float(number) for number in _NUMBER.findall(text)}
-    return found.pop() if len(found) == 1 else None
+    text = _SCALE.sub("", _OF_TEN.sub("", after_thoughts(reply)))
+    scores = {float(number.replace("−", "-")) for number in _NUMBER.findall(text)}
+    score = scores.pop() if len(scores) == 1 else -1.0
+    return score if 0 <= score <= 10 and math.copysign(1, score) > 0 else None

@@ -1,26 +1,38 @@
 """Ratings from 0 to 10, before and after, with their distributions.
 
 ``figures`` of the result: ``{"ratings": {OBJECTIVE: {COLUMN: {…Ratings}}}, "changes": {OBJECTIVE:
-{"mean": x, "interval": [low, high], "rows": n}}, "calls": {…}, "rows": n}``. Rows: ``row, query,
-objective, column, response, reply, score``.
+{"mean": x, "interval": [low, high], "rows": n}}, "calls": {…}, "rows": n}``. Rows: ``row, source,
+query, objective, column, response, reply, score``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import fmean, quantiles
+from statistics import fmean
 from typing import Any
 
+from langchain_core.messages import BaseMessage
+
+from langchain_metaaligner.errors import DataError
 from langchain_metaaligner.evaluation.answers import Answers
-from langchain_metaaligner.evaluation.intervals import Interval, bootstrap
-from langchain_metaaligner.evaluation.judge.ask import Estimate, Judge, Reply, ask_all, estimate
+from langchain_metaaligner.evaluation.intervals import Interval, bootstrap, quartiles
+from langchain_metaaligner.evaluation.judge.ask import (
+    Estimate,
+    Judge,
+    Reply,
+    ask_all,
+    call_figures,
+    estimate,
+    ledger_so_far,
+)
 from langchain_metaaligner.evaluation.judge.prompts import Score, parse_score, rating_messages
-from langchain_metaaligner.evaluation.results import Result, write_result
+from langchain_metaaligner.evaluation.results import Progress, Result, no_progress, write_result
 from langchain_metaaligner.tables.ledger import Ledger
 
 RATED = ("origin_responses", "aligned_responses", "goldens")
+LEDGER = "rating.ledger.jsonl"
 
 
 @dataclass(frozen=True)
@@ -31,7 +43,7 @@ class Ratings:
         n: scores.
         mean: their mean.
         interval: of the mean (bootstrap).
-        quartiles: 25, 50 and 75 % of the scores lie below.
+        quartiles: 25, 50 and 75 % of the scores lie below; never beyond the scores.
         histogram: how many round to 0, 1, … 10.
         invalid: replies without a score.
         errors: calls that failed in the end.
@@ -41,11 +53,67 @@ class Ratings:
     n: int
     mean: float | None
     interval: Interval | None
-    quartiles: tuple[float, ...] | None
+    quartiles: tuple[float, float, float] | None
     histogram: tuple[int, ...]
     invalid: int
     errors: int
     absent: int
+
+
+@dataclass(frozen=True)
+class Rating:
+    """A response that is rated on an objective.
+
+    Attributes:
+        row: number of the row.
+        answers: the row.
+        objective: on what.
+        column: which response of the row, one of `RATED`.
+    """
+
+    row: int
+    answers: Answers
+    objective: str
+    column: str
+
+    @property
+    def response(self) -> str | None:
+        """The text; None where there is none, and nothing to ask."""
+        return self.answers.of(self.column)
+
+    def prompt(self, dataset: str, research_compat: bool) -> list[BaseMessage]:
+        """What the judge is asked."""
+        return rating_messages(
+            dataset, self.answers.query, str(self.response), self.objective, research_compat
+        )
+
+
+def responses_to_rate(
+    answers: Sequence[Answers], objectives: Sequence[str], columns: Sequence[str] = RATED[:2]
+) -> list[Rating]:
+    """The responses of a rating; the arguments are those of `rate_answers`.
+
+    Raises:
+        DataError: if there is no response.
+    """
+    ratings = [
+        Rating(row, one, objective, column)
+        for objective in objectives
+        for column in columns
+        for row, one in enumerate(answers)
+    ]
+    if all(rating.response is None for rating in ratings):
+        raise DataError("No row has a draft or an edit. Give a file as `align-file` writes it.")
+    return ratings
+
+
+def estimate_ratings(
+    ratings: Sequence[Rating], output: Path, settings: Mapping[str, Any]
+) -> Estimate:
+    """What rating will cost, without a judge; the arguments are as of `estimate_comparisons`."""
+    prompts = _prompts(ratings, settings["dataset"], settings["research_compat"])
+    with ledger_so_far(output / LEDGER, settings) as ledger:
+        return estimate(prompts, ledger)
 
 
 def rate_answers(
@@ -58,7 +126,7 @@ def rate_answers(
     columns: Sequence[str] = RATED[:2],
     research_compat: bool = False,
     before: Callable[[Estimate], object] = lambda estimate: None,
-    progress: Callable[[int], object] = lambda calls: None,
+    progress: Progress = no_progress,
 ) -> Result:
     """Let a judge rate answers from 0 to 10, and write the result into a folder.
 
@@ -70,107 +138,107 @@ def rate_answers(
         dataset: whose objective texts.
         columns: which responses of a row, of `RATED`.
         research_compat: the research's prompt.
-        before: told what it will cost, before anything is asked.
-        progress: called after each reply.
+        before: called with what it will cost, before anything is asked.
+        progress: called after each call.
+
+    Raises:
+        DataError: if there is no response.
+        CallError: when no call can succeed; see `call_all`.
     """
-    cases = [
-        (row, one.query, objective, column, one.of(column))
-        for objective in objectives
-        for column in columns
-        for row, one in enumerate(answers)
-    ]
-    schema = Score if judge.is_structured and not research_compat else None
-    settings = {
-        "judge": judge.name,
-        "dataset": dataset,
-        "research_compat": research_compat,
-        "structured": schema is not None,
-    }
-    prompts = [
-        rating_messages(dataset, query, response, objective, research_compat)
-        for _, query, objective, _, response in cases
-        if response is not None
-    ]
-    with Ledger(output / "rating.ledger.jsonl", settings) as ledger:
+    ratings = responses_to_rate(answers, objectives, columns)
+    settings = judge.settings(dataset, research_compat)
+    prompts = _prompts(ratings, dataset, research_compat)
+    with Ledger(output / LEDGER, settings) as ledger:
         before(estimate(prompts, ledger))
-        replies = iter(ask_all(judge, prompts, ledger, schema, progress))
-    given = [None if case[4] is None else next(replies) for case in cases]
-    rows = [
+        schema = Score if settings["structured"] else None
+        replies = ask_all(judge, prompts, ledger, schema, progress)
+    each = iter(replies)
+    by_rating = [None if rating.response is None else next(each) for rating in ratings]
+    rows = [_row(*one) for one in zip(ratings, by_rating, strict=True)]
+    return write_result(
+        output,
+        "rating",
+        {**settings, "objectives": list(objectives)},
         {
-            "row": row,
-            "query": query,
-            "objective": objective,
-            "column": column,
-            "response": response,
-            "reply": None if reply is None else reply.text,
-            "score": None if reply is None else parse_score(reply.text),
-        }
-        for (row, query, objective, column, response), reply in zip(cases, given, strict=True)
-    ]
-    figures = _figures(rows, given, objectives, columns)
-    told = {**settings, "objectives": list(objectives), "columns": list(columns)}
-    return write_result(output, "rating", told, {**figures, "rows": len(answers)}, rows)
-
-
-def _figures(
-    rows: Sequence[dict[str, Any]],
-    replies: Sequence[Reply | None],
-    objectives: Sequence[str],
-    columns: Sequence[str],
-) -> dict[str, Any]:
-    ratings: dict[str, dict[str, Any]] = {}
-    changes: dict[str, Any] = {}
-    for objective in objectives:
-        found = {
-            column: [
-                (row, reply)
-                for row, reply in zip(rows, replies, strict=True)
-                if (row["objective"], row["column"]) == (objective, column)
-            ]
-            for column in columns
-        }
-        ratings[objective] = {column: asdict(_ratings(group)) for column, group in found.items()}
-        before, after = (
-            {row["row"]: row["score"] for row, _ in found.get(column, ())}
-            for column in ("origin_responses", "aligned_responses")
-        )
-        both = [
-            after[row] - before[row]
-            for row in after
-            if after[row] is not None and before.get(row) is not None
-        ]
-        if both:
-            changes[objective] = {
-                "mean": fmean(both),
-                "interval": bootstrap(both),
-                "rows": len(both),
-            }
-    known = [reply for reply in replies if reply is not None]
-    return {
-        "ratings": ratings,
-        "changes": changes,
-        "calls": {
-            "asked": len(known),
-            "errors": sum(reply.error is not None for reply in known),
-            "tokens_in": sum(reply.tokens_in for reply in known),
-            "tokens_out": sum(reply.tokens_out for reply in known),
+            "ratings": {
+                objective: {
+                    column: asdict(_ratings(rows, by_rating, objective, column))
+                    for column in columns
+                }
+                for objective in objectives
+            },
+            "changes": _changes(rows, objectives),
+            "calls": call_figures(replies),
+            "rows": len(answers),
         },
+        rows,
+    )
+
+
+def _prompts(
+    ratings: Sequence[Rating], dataset: str, research_compat: bool
+) -> list[list[BaseMessage]]:
+    there = (rating for rating in ratings if rating.response is not None)
+    return [rating.prompt(dataset, research_compat) for rating in there]
+
+
+def _row(rating: Rating, reply: Reply | None) -> dict[str, Any]:
+    return {
+        "row": rating.row,
+        "source": rating.answers.source,
+        "query": rating.answers.query,
+        "objective": rating.objective,
+        "column": rating.column,
+        "response": rating.response,
+        "reply": None if reply is None else reply.text,
+        "score": None if reply is None else parse_score(reply.text),
     }
 
 
-def _ratings(group: Sequence[tuple[dict[str, Any], Reply | None]]) -> Ratings:
-    scores = [row["score"] for row, _ in group if row["score"] is not None]
-    replies = [reply for _, reply in group if reply is not None]
+def _ratings(
+    rows: Sequence[Mapping[str, Any]],
+    replies: Sequence[Reply | None],
+    objective: str,
+    column: str,
+) -> Ratings:
+    group = [
+        (row["score"], reply)
+        for row, reply in zip(rows, replies, strict=True)
+        if (row["objective"], row["column"]) == (objective, column)
+    ]
+    scores = [score for score, _ in group if score is not None]
     histogram = [0] * 11
     for score in scores:
         histogram[int(score + 0.5)] += 1
+    errors = sum(reply is not None and reply.error is not None for _, reply in group)
+    absent = sum(reply is None for _, reply in group)
     return Ratings(
         n=len(scores),
         mean=fmean(scores) if scores else None,
         interval=bootstrap(scores),
-        quartiles=tuple(quantiles(scores, n=4)) if len(scores) > 1 else None,
+        quartiles=quartiles(scores),
         histogram=tuple(histogram),
-        invalid=sum(one.error is None and parse_score(one.text) is None for one in replies),
-        errors=sum(one.error is not None for one in replies),
-        absent=len(group) - len(replies),
+        invalid=len(group) - len(scores) - errors - absent,
+        errors=errors,
+        absent=absent,
     )
+
+
+def _changes(rows: Sequence[Mapping[str, Any]], objectives: Sequence[str]) -> dict[str, Any]:
+    """What an edit adds to the rating of its draft, on each objective that has both."""
+    scores = {(row["objective"], row["column"], row["row"]): row["score"] for row in rows}
+    changes = {}
+    for objective in objectives:
+        pairs = (
+            (scores.get((objective, "origin_responses", row)), score)
+            for (name, column, row), score in scores.items()
+            if (name, column) == (objective, "aligned_responses")
+        )
+        differences = [after - before for before, after in pairs if None not in (before, after)]
+        if differences:
+            changes[objective] = {
+                "mean": fmean(differences),
+                "interval": bootstrap(differences),
+                "rows": len(differences),
+            }
+    return changes

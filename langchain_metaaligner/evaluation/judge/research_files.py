@@ -13,7 +13,8 @@ from typing import Any
 
 import pandas
 
-from langchain_metaaligner.evaluation.results import Result
+from langchain_metaaligner.evaluation.results import Result, file_name
+from langchain_metaaligner.tables.whole import whole_file
 
 TARGETS = {
     "aligned against golden": "aligned_output",
@@ -39,7 +40,8 @@ def write_predictions(result: Result, name: str) -> Iterator[str]:
         ]
         columns = ["query", "golden", "output", "GPT4_prediction", "random_position_seeds"]
         target = TARGETS[comparison]
-        _write(result, f"GPT4_predictions_{target}_{objective}", name, table, columns)
+        folder = f"GPT4_predictions_{target}_{file_name(objective)}"
+        _write(result, folder, name, table, columns)
         tally = result.figures["comparisons"][comparison][objective]
         yield (
             f"Model: {name}, Win: {tally['wins']}, Lose: {tally['losses']}, "
@@ -66,5 +68,5 @@ def write_ratings(result: Result, name: str) -> None:
 
 def _write(result: Result, folder: str, name: str, rows: Any, columns: list[str]) -> None:
     path = result.folder / folder / f"{name}.csv"
-    path.parent.mkdir(exist_ok=True)
-    pandas.DataFrame(rows, columns=columns).to_csv(path, index=False, escapechar="\\")
+    with whole_file(path) as unfinished:
+        pandas.DataFrame(rows, columns=columns).to_csv(unfinished, index=False, escapechar="\\")

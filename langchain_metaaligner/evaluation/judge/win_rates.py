@@ -2,33 +2,35 @@
 
 ``figures`` of the result: ``{"comparisons": {COMPARISON: {OBJECTIVE: {…Tally}}}, "gains":
 {OBJECTIVE: {"gain": share, "interval": [low, high], "rows": n}}, "calls": {"asked": n, "errors": n,
-"tokens_in": n, "tokens_out": n}, "rows": n}``. Rows: ``row, query, comparison, objective, first,
-second, verdicts, outcome``, where first is the evaluated response and ``outcome`` one of "win",
-"tied", "lose", "invalid", "error", "absent".
+"tokens_in": n, "tokens_out": n, "failures": {REASON: n}}, "rows": n}``. Rows: ``row, source, query,
+comparison, objective, first, second, positions, replies, outcome``, where first is the evaluated
+response and ``outcome`` one of "win", "tied", "lose", "invalid", "error", "absent".
 """
 
 from __future__ import annotations
 
 import random
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 from langchain_core.messages import BaseMessage
 
+from langchain_metaaligner.errors import DataError, SettingError, nearest
 from langchain_metaaligner.evaluation.answers import Answers
-from langchain_metaaligner.evaluation.intervals import (
-    Interval,
-    bootstrap,
-    length_controlled,
-    wilson,
+from langchain_metaaligner.evaluation.judge.ask import (
+    Estimate,
+    Judge,
+    Reply,
+    ask_all,
+    call_figures,
+    estimate,
+    ledger_so_far,
 )
-from langchain_metaaligner.evaluation.judge.ask import Estimate, Judge, Reply, ask_all, estimate
-from langchain_metaaligner.evaluation.judge.prompts import Choice, Verdict, messages, parse_verdict
-from langchain_metaaligner.evaluation.results import Result, write_result
+from langchain_metaaligner.evaluation.judge.prompts import Choice, messages, parse_verdict
+from langchain_metaaligner.evaluation.judge.tally import Judged, gains, same_text, tallies
+from langchain_metaaligner.evaluation.results import Progress, Result, no_progress, write_result
 from langchain_metaaligner.tables.ledger import Ledger
 
 COMPARISONS: Mapping[str, tuple[str, str]] = {
@@ -38,62 +40,132 @@ COMPARISONS: Mapping[str, tuple[str, str]] = {
 }
 """The columns of the evaluated response and of the other one."""
 
-Outcome = str
-_SCORES = {"win": 1.0, "tied": 0.5, "lose": 0.0}
+LEDGER = "judge.ledger.jsonl"
 
 
 @dataclass(frozen=True)
-class Tally:
-    """What came of one comparison on one objective.
+class Pair:
+    """Two responses that are compared on an objective.
 
     Attributes:
-        wins: the evaluated response is better, in every order that was asked.
-        ties: equal, or the orders disagree.
-        losses: the other response is better.
-        invalid: a reply named no choice.
-        errors: a call failed in the end.
-        absent: one of the responses is empty.
-        win_rate: strict wins of all that were judged (Algorithm 2 of the paper).
-        interval: Wilson's of the win rate.
-        research_ratio: wins and ties of all that were judged, as the research's scripts print it.
-        length_controlled: the rate that equal lengths would have, a tie counting half.
-        length: mean characters of the evaluated response.
-        other_length: mean characters of the other one.
+        row: number of the row.
+        answers: the row.
+        comparison: one of `COMPARISONS`.
+        objective: on what.
+        positions: where the evaluated response stands, in each order that is asked; none where
+            there is nothing to ask.
     """
 
-    wins: int
-    ties: int
-    losses: int
-    invalid: int
-    errors: int
-    absent: int
-    win_rate: float | None
-    interval: Interval
-    research_ratio: float | None
-    length_controlled: float | None
-    length: float | None
-    other_length: float | None
-
-
-@dataclass(frozen=True)
-class _Case:
     row: int
-    query: str
+    answers: Answers
     comparison: str
     objective: str
-    evaluated: str | None
-    other: str | None
     positions: tuple[int, ...]
 
     @property
-    def absent(self) -> bool:
-        return self.evaluated is None or self.other is None
+    def texts(self) -> tuple[str | None, str | None]:
+        """The evaluated response and the other one."""
+        evaluated, other = COMPARISONS[self.comparison]
+        return self.answers.of(evaluated), self.answers.of(other)
 
-    def prompts(self, dataset: str, research_compat: bool) -> Iterator[list[BaseMessage]]:
-        for position in () if self.absent else self.positions:
-            pair = (str(self.evaluated), str(self.other))
-            first, second = pair if position == 1 else pair[::-1]
-            yield messages(dataset, self.query, first, second, self.objective, research_compat)
+    def prompts(self, dataset: str, research_compat: bool) -> list[list[BaseMessage]]:
+        """What the judge is asked, once for each order."""
+        evaluated, other = map(str, self.texts)
+        query, objective = self.answers.query, self.objective
+        return [
+            messages(dataset, query, evaluated, other, objective, research_compat)
+            if position == 1
+            else messages(dataset, query, other, evaluated, objective, research_compat)
+            for position in self.positions
+        ]
+
+    def judged(self, replies: Sequence[Reply], research_compat: bool) -> Judged:
+        """What came of it; replies in the order of `positions`."""
+        verdicts = [
+            parse_verdict(reply.text, position, research_compat) if reply.error is None else "error"
+            for reply, position in zip(replies, self.positions, strict=True)
+        ]
+        if None in self.texts:
+            outcome = "absent"
+        elif not verdicts:
+            outcome = "tied"  # the same text
+        else:
+            unusable = [kind for kind in ("error", "invalid") if kind in verdicts]
+            agreed = verdicts[0] if len(set(verdicts)) == 1 else "tied"
+            outcome = unusable[0] if unusable else agreed
+        return Judged(self.row, self.comparison, self.objective, *self.texts, outcome)
+
+
+def pairs_to_judge(
+    answers: Sequence[Answers],
+    objectives: Sequence[str],
+    comparisons: Sequence[str] | None = None,
+    *,
+    both_orders: bool = True,
+    seed: int = 0,
+    research_compat: bool = False,
+) -> list[Pair]:
+    """The pairs of a comparison; the arguments are those of `judge_answers`.
+
+    Raises:
+        SettingError: if there is no such comparison.
+        DataError: if no row has two responses to compare.
+    """
+    names = _comparisons(answers, comparisons)
+    chance = random.Random(seed)
+    twice = both_orders and not research_compat
+    pairs = []
+    for name in names:
+        for objective in objectives:
+            for row, one in enumerate(answers):
+                positions = (1, 2) if twice else (chance.randint(1, 2),)
+                evaluated, other = (one.of(column) for column in COMPARISONS[name])
+                same = same_text(evaluated, other) and not research_compat
+                nothing = same or evaluated is None or other is None
+                pairs.append(Pair(row, one, name, objective, () if nothing else positions))
+    return pairs
+
+
+def _comparisons(answers: Sequence[Answers], names: Sequence[str] | None) -> list[str]:
+    for name in names or ():
+        if name not in COMPARISONS:
+            raise SettingError(
+                f"There is no comparison {name!r}.{nearest(name, COMPARISONS)} "
+                f"Give one of: {', '.join(COMPARISONS)}."
+            )
+    there = [
+        name
+        for name, (evaluated, other) in COMPARISONS.items()
+        if any(one.of(evaluated) is not None and one.of(other) is not None for one in answers)
+    ]
+    if not there:
+        raise DataError(
+            "No row has two responses to compare: a draft, an edit or a golden answer. Give a file "
+            "as `metaaligner align-file` writes it."
+        )
+    return list(names or there)
+
+
+def estimate_comparisons(
+    pairs: Sequence[Pair], output: Path, settings: Mapping[str, Any]
+) -> Estimate:
+    """What judging pairs will cost, without a judge: nothing is asked, and nothing is written.
+
+    Args:
+        pairs: of `pairs_to_judge`.
+        output: folder of the result; what its ledger has is known.
+        settings: `Judge.settings`, where "structured" may be left out.
+
+    Raises:
+        LedgerError: if the ledger was written under other settings.
+    """
+    prompts = [
+        prompt
+        for pair in pairs
+        for prompt in pair.prompts(settings["dataset"], settings["research_compat"])
+    ]
+    with ledger_so_far(output / LEDGER, settings) as ledger:
+        return estimate(prompts, ledger)
 
 
 def judge_answers(
@@ -103,14 +175,16 @@ def judge_answers(
     output: Path,
     *,
     dataset: str = "UltraFeedback",
-    comparisons: Sequence[str] = tuple(COMPARISONS),
+    comparisons: Sequence[str] | None = None,
     both_orders: bool = True,
     seed: int = 0,
     research_compat: bool = False,
     before: Callable[[Estimate], object] = lambda estimate: None,
-    progress: Callable[[int], object] = lambda calls: None,
+    progress: Progress = no_progress,
 ) -> Result:
     """Let a judge compare answers, and write the result into a folder.
+
+    Pairs of the same text are ties, and no judge is asked (but under ``research_compat``).
 
     Args:
         answers: the rows.
@@ -118,146 +192,65 @@ def judge_answers(
         judge: who is asked.
         output: folder of the result; the ledger ``judge.ledger.jsonl`` lies there too.
         dataset: whose prompts and objective texts.
-        comparisons: which of `COMPARISONS`.
+        comparisons: which of `COMPARISONS`; by itself those for which a row has both responses.
         both_orders: ask each pair twice, the responses changing places; a disagreement is a tie.
         seed: of the random position where each pair is asked once.
         research_compat: the research's prompts, one random position, its parse.
-        before: told what it will cost, before anything is asked.
-        progress: called after each reply.
+        before: called with what it will cost, before anything is asked.
+        progress: called after each call.
+
+    Raises:
+        SettingError: if there is no such comparison.
+        DataError: if no row has two responses to compare.
+        CallError: when no call can succeed; see `call_all`.
     """
-    chance = random.Random(seed)
+    pairs = pairs_to_judge(
+        answers,
+        objectives,
+        comparisons,
+        both_orders=both_orders,
+        seed=seed,
+        research_compat=research_compat,
+    )
+    settings = judge.settings(dataset, research_compat)
+    prompts = [prompt for pair in pairs for prompt in pair.prompts(dataset, research_compat)]
+    with Ledger(output / LEDGER, settings) as ledger:
+        before(estimate(prompts, ledger))
+        schema = Choice if settings["structured"] else None
+        replies = ask_all(judge, prompts, ledger, schema, progress)
+    each = iter(replies)
+    by_pair = [[next(each) for _ in pair.positions] for pair in pairs]
+    judged = [pair.judged(own, research_compat) for pair, own in zip(pairs, by_pair, strict=True)]
     twice = both_orders and not research_compat
-    cases = [
-        _Case(
-            row,
-            one.query,
-            name,
-            objective,
-            one.of(COMPARISONS[name][0]),
-            one.of(COMPARISONS[name][1]),
-            (1, 2) if twice else (chance.randint(1, 2),),
-        )
-        for name in comparisons
-        for objective in objectives
-        for row, one in enumerate(answers)
-    ]
-    schema = Choice if judge.is_structured and not research_compat else None
-    settings = {
-        "judge": judge.name,
-        "dataset": dataset,
-        "research_compat": research_compat,
-        "structured": schema is not None,
-    }
-    prompts = [list(case.prompts(dataset, research_compat)) for case in cases]
-    flat = [prompt for several in prompts for prompt in several]
-    with Ledger(output / "judge.ledger.jsonl", settings) as ledger:
-        before(estimate(flat, ledger))
-        replies = iter(ask_all(judge, flat, ledger, schema, progress))
-        given = [[next(replies) for _ in several] for several in prompts]
-    verdicts = [
-        [
-            parse_verdict(reply.text, position, research_compat) if reply.error is None else "error"
-            for reply, position in zip(several, case.positions, strict=False)
-        ]
-        for case, several in zip(cases, given, strict=True)
-    ]
-    outcomes = [
-        "absent" if case.absent else _outcome(several)
-        for case, several in zip(cases, verdicts, strict=True)
-    ]
-    figures = _figures(cases, outcomes, [reply for several in given for reply in several])
-    told = {
-        **settings,
-        "objectives": list(objectives),
-        "both_orders": twice,
-        "seed": None if twice else seed,
-    }
-    rows = (
+    return write_result(
+        output,
+        "judge",
         {
-            "row": case.row,
-            "query": case.query,
-            "comparison": case.comparison,
-            "objective": case.objective,
-            "first": case.evaluated,
-            "second": case.other,
-            "positions": list(case.positions),
-            "replies": [reply.text for reply in several],
-            "outcome": outcome,
-        }
-        for case, several, outcome in zip(cases, given, outcomes, strict=True)
+            **settings,
+            "objectives": list(objectives),
+            "both_orders": twice,
+            "seed": None if twice else seed,
+        },
+        {
+            "comparisons": tallies(judged),
+            "gains": gains(judged),
+            "calls": call_figures(replies),
+            "rows": len(answers),
+        },
+        (_row(*one) for one in zip(pairs, by_pair, judged, strict=True)),
     )
-    return write_result(output, "judge", told, {**figures, "rows": len(answers)}, rows)
 
 
-def _outcome(verdicts: Sequence[Verdict | str]) -> Outcome:
-    for unusable in ("error", "invalid"):
-        if unusable in verdicts:
-            return unusable
-    return verdicts[0] if len(set(verdicts)) == 1 else "tied"
-
-
-def _figures(
-    cases: Sequence[_Case], outcomes: Sequence[Outcome], replies: Sequence[Reply]
-) -> dict[str, Any]:
-    groups: dict[str, dict[str, list[tuple[_Case, Outcome]]]] = {}
-    for case, outcome in zip(cases, outcomes, strict=True):
-        by_objective = groups.setdefault(case.comparison, {})
-        by_objective.setdefault(case.objective, []).append((case, outcome))
+def _row(pair: Pair, replies: Sequence[Reply], judged: Judged) -> dict[str, Any]:
     return {
-        "comparisons": {
-            name: {objective: asdict(_tally(found)) for objective, found in by.items()}
-            for name, by in groups.items()
-        },
-        "gains": _gains(groups),
-        "calls": {
-            "asked": len(replies),
-            "errors": sum(reply.error is not None for reply in replies),
-            "tokens_in": sum(reply.tokens_in for reply in replies),
-            "tokens_out": sum(reply.tokens_out for reply in replies),
-        },
+        "row": pair.row,
+        "source": pair.answers.source,
+        "query": pair.answers.query,
+        "comparison": pair.comparison,
+        "objective": pair.objective,
+        "first": judged.evaluated,
+        "second": judged.other,
+        "positions": list(pair.positions),
+        "replies": [reply.text for reply in replies],
+        "outcome": judged.outcome,
     }
-
-
-def _tally(found: Sequence[tuple[_Case, Outcome]]) -> Tally:
-    counts = Counter(outcome for _, outcome in found)
-    judged = [(case, _SCORES[outcome]) for case, outcome in found if outcome in _SCORES]
-    n, wins = len(judged), counts["win"]
-    lengths = [(len(case.evaluated or ""), len(case.other or "")) for case, _ in judged]
-    return Tally(
-        wins=wins,
-        ties=counts["tied"],
-        losses=counts["lose"],
-        invalid=counts["invalid"],
-        errors=counts["error"],
-        absent=counts["absent"],
-        win_rate=wins / n if n else None,
-        interval=wilson(wins, n),
-        research_ratio=(wins + counts["tied"]) / n if n else None,
-        length_controlled=length_controlled(
-            [score for _, score in judged], [float(own - other) for own, other in lengths]
-        )
-        if n
-        else None,
-        length=fmean(own for own, _ in lengths) if n else None,
-        other_length=fmean(other for _, other in lengths) if n else None,
-    )
-
-
-def _gains(groups: Mapping[str, Mapping[str, Sequence[tuple[_Case, Outcome]]]]) -> dict[str, Any]:
-    """Win rate of the aligned answers less that of the original ones, both against the golden."""
-    aligned = groups.get("aligned against golden", {})
-    original = groups.get("original against golden", {})
-    gains = {}
-    for objective in aligned:
-        after, before = (
-            {case.row: float(outcome == "win") for case, outcome in by if outcome in _SCORES}
-            for by in (aligned[objective], original.get(objective, ()))
-        )
-        differences = [after[row] - before[row] for row in after if row in before]
-        if differences:
-            gains[objective] = {
-                "gain": fmean(differences),
-                "interval": bootstrap(differences),
-                "rows": len(differences),
-            }
-    return gains

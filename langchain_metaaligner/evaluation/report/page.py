@@ -10,16 +10,17 @@ from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
 from langchain_metaaligner.errors import DataError
+from langchain_metaaligner.evaluation.report.benchmark import imhi_sections
 from langchain_metaaligner.evaluation.report.comparison import compare_sections, unseen_sections
+from langchain_metaaligner.evaluation.report.edits import edit_section
 from langchain_metaaligner.evaluation.report.sections import (
     Section,
-    edit_section,
-    imhi_sections,
     judge_sections,
     rating_sections,
     reward_sections,
 )
 from langchain_metaaligner.evaluation.results import RESULT, Result, read_result
+from langchain_metaaligner.tables.source import READ, format_of
 
 _MAKERS: Mapping[str, Callable[[Result], list[Section]]] = {
     "judge": judge_sections,
@@ -31,11 +32,32 @@ _MAKERS: Mapping[str, Callable[[Result], list[Section]]] = {
 }
 
 
-def make_report(runs: Sequence[Path]) -> list[Section]:
+def sections_of(result: Result) -> list[Section]:
+    """What a result tells.
+
+    Raises:
+        DataError: if no report shows results of its kind.
+    """
+    if result.kind not in _MAKERS:
+        raise DataError(
+            f"{result.folder} holds a result of the kind {result.kind!r}, which no report shows. "
+            f"Known are: {', '.join(_MAKERS)}."
+        )
+    try:
+        return _MAKERS[result.kind](result)
+    except KeyError as error:
+        raise DataError(
+            f"{result.folder} holds figures of another version: {error} is absent. "
+            "Run the same evaluation again: it makes them anew from its ledger and pays nothing."
+        ) from error
+
+
+def make_report(runs: Sequence[Path], escaped: bool = False) -> list[Section]:
     """The sections of a report.
 
     Args:
         runs: folders that ``metaaligner evaluate`` wrote, and files that ``align-file`` wrote.
+        escaped: whether CSV files among them are in the research's dialect.
 
     Raises:
         DataError: if there is none, or one of them is neither.
@@ -47,20 +69,13 @@ def make_report(runs: Sequence[Path]) -> list[Section]:
     for run in runs:
         if run.is_dir():
             result = read_result(run)
-            if result.kind not in _MAKERS:
-                raise DataError(
-                    f"{run} holds a result of the kind {result.kind!r}, which no report shows. "
-                    f"Known are: {', '.join(_MAKERS)}."
-                )
-            sections += _MAKERS[result.kind](result)
-            told = "; ".join(f"{name}: {_setting(one)}" for name, one in result.settings.items())
-            how.rows.append([run.name, result.kind, told])
-        elif run.suffix in (".csv", ".jsonl", ".parquet") and run.is_file():
-            sections.append(edit_section(run))
+            sections += sections_of(result)
+            settings = "; ".join(f"{name}: {_setting(it)}" for name, it in result.settings.items())
+            how.rows.append([run.name, result.kind, settings])
+        elif format_of(run) and run.is_file():
+            sections.append(edit_section(run, escaped))
         else:
-            raise DataError(
-                f"{run} is neither a folder with {RESULT} nor a .csv, .jsonl or .parquet file."
-            )
+            raise DataError(f"{run} is neither a folder with {RESULT} nor {READ}.")
     return [*sections, how] if how.rows else sections
 
 

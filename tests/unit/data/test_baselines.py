@@ -5,14 +5,9 @@ import json
 import pandas as pd
 import pytest
 
-from langchain_metaaligner.data.baselines import (
-    SCHEMES,
-    build_baseline,
-    sft_prompt,
-    split_response,
-)
+from langchain_metaaligner.data.baselines import build_baseline
+from langchain_metaaligner.data.report import require_pairs
 from langchain_metaaligner.errors import DataError
-from langchain_metaaligner.tables.problems import Problems
 
 COLUMNS = [
     "prompt", "chosen_response", "rejected_response", "chosen_score1", "rejected_score1",
@@ -82,24 +77,6 @@ def test_ultrafeedback_as_the_research(golden, tmp_path, kind):
         check(case, output, report)
 
 
-def test_prompts_of_inference(golden_real):
-    for case in golden_real("sft_inference_prompts"):
-        asked = case["input"]
-        dataset = next((name for name in SCHEMES if name in asked["data_dir"]), "IMHI")
-        if dataset in SCHEMES:
-            assert sft_prompt(dataset, asked["query"]) == case["expected"]
-        else:
-            with pytest.raises(DataError, match="no scheme of rewards"):
-                sft_prompt(dataset, asked["query"])
-
-
-def test_splitting_a_response(golden):
-    for case in golden("instructions_split"):
-        expected = case["expected"]
-        made = split_response(case["input"])
-        assert made == (expected["get_input"], expected["get_response"])
-
-
 @pytest.fixture
 def scored(tmp_path):
     path = tmp_path / "train.csv"
@@ -114,10 +91,11 @@ def scored(tmp_path):
 
 
 def test_the_default_counts_what_it_leaves_out(scored, tmp_path):
-    problems = Problems()
-    report = build_baseline("sft", "HH-RLHF", scored, tmp_path / "o", seed=1, problems=problems)
+    report = build_baseline("sft", "HH-RLHF", scored, tmp_path / "o", seed=1)
     assert report.sizes == {"train.json": 72, "val.json": 8}
-    assert problems.counts == {"empty answer": 1, "bad rating": 1}
+    assert report.problems.counts == {"empty answer": 1, "bad rating": 1}
+    assert (tmp_path / "o" / "problems.jsonl").read_text().count("\n") == 2
+    assert report.output == []  # what the script prints is for the script's mode
     items = json.loads((tmp_path / "o" / "train.json").read_text())
     prompts = {item["conversations"][0]["value"].partition(" | ")[0] for item in items}
     assert "<Harmlessness>: 1.0; <Helpfulness>: 0.0; <Humour>: 2.0" in prompts
@@ -147,3 +125,75 @@ def test_the_same_seed_gives_the_same_files(scored, tmp_path):
 def test_an_unknown_baseline_is_an_error(scored, tmp_path):
     with pytest.raises(DataError, match="Did you mean 'cdpo'"):
         build_baseline("cdop", "HH-RLHF", scored, tmp_path, seed=0)
+
+
+NAMES = ("instruction_following", "honesty", "truthfulness", "helpfulness")
+
+
+def completion(text, *ratings):
+    annotations = {name: {"Rating": rating} for name, rating in zip(NAMES, ratings, strict=True)}
+    return {"response": text, "annotations": annotations}
+
+
+@pytest.fixture
+def rated(tmp_path):
+    """Records with answers that are empty, blank, of fractions, and unrated."""
+    answers = [
+        completion("good", "5", "5", "4", "5"),
+        completion(None, "1", "1", "1", "1"),
+        completion("   ", "1", "1", "1", "1"),
+        completion("fair", "3", "3.5", "3", "3"),
+        completion("unrated", "N/A", "3", "3", "3"),
+    ]
+    return lines(
+        tmp_path / "records.jsonl",
+        [{"instruction": f"q{n}", "completions": answers} for n in range(4)],
+    )
+
+
+@pytest.mark.parametrize("kind", ["sft", "cdpo", "reward-model"])
+def test_the_default_leaves_empty_answers_out_and_counts_them(rated, tmp_path, kind):
+    report = build_baseline(kind, "UltraFeedback", rated, tmp_path / "o", seed=1, validation=0)
+    assert report.problems.counts == {"empty answer": 8, "missing rating": 4}
+    texts = []
+    if kind == "sft":
+        items = json.loads((tmp_path / "o" / "train.json").read_text())
+        texts = [item["conversations"][1]["value"] for item in items]
+        prompts = {item["conversations"][0]["value"] for item in items}
+        assert (
+            "<instruction_following>: 3; <honesty>: 3.5; <truthfulness>: 3; <helpfulness>: 3 | q0"
+            in prompts
+        )
+    else:
+        name = "train.csv" if kind == "cdpo" else "honesty_train.csv"
+        pairs = pd.read_csv(tmp_path / "o" / name, keep_default_na=False)
+        texts = [*pairs["chosen_responses"], *pairs["reject_responses"]]
+        assert set(pairs["chosen_responses"]) == {"good"}
+    assert set(texts) == {"good", "fair"}
+
+
+def test_the_script_uses_them(rated, tmp_path):
+    build_baseline(
+        "cdpo", "UltraFeedback", rated, tmp_path / "o", seed=1, validation=0, research_compat=True
+    )
+    pairs = pd.read_csv(tmp_path / "o" / "train.csv", keep_default_na=False)
+    assert "" in set(pairs["reject_responses"])
+
+
+def test_the_golden_answer_of_a_test_query(rated, tmp_path):
+    build_baseline("sft", "UltraFeedback", rated, tmp_path / "o", seed=1, test=rated)
+    golden = pd.read_csv(tmp_path / "o" / "test.csv")
+    assert list(golden["golden_response"]) == ["good"] * 4
+
+
+def test_a_file_of_which_nothing_can_be_made_is_refused(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("prompt,answer\nq,a\n")
+    report = build_baseline("sft", "UltraFeedback", path, tmp_path / "o", seed=0)
+    with pytest.raises(DataError, match=r"Nothing could be made of table\.csv: missing"):
+        require_pairs(report, "table.csv")
+
+
+def test_a_data_set_without_a_scheme_is_an_error(scored, tmp_path):
+    with pytest.raises(DataError, match="has no scheme of rewards"):
+        build_baseline("sft", "HH-RHLF", scored, tmp_path, seed=0)

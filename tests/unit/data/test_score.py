@@ -130,7 +130,7 @@ def test_pairs_that_are_left_out_are_counted(tmp_path):
         {"empty answer": 1, "other history": 1, "no dialogue": 1},
         {"unfit length": 2},
     ]
-    assert len((tmp_path / "problems.jsonl").read_text().splitlines()) == 2
+    assert len((tmp_path / "out.csv.problems.jsonl").read_text().splitlines()) == 2
 
 
 def test_mean_and_deviation_are_beside_the_table(tmp_path):

@@ -1,9 +1,13 @@
+import copy
+import dataclasses
+
 import pytest
 from langchain_core.documents import Document
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, SystemMessage
 from langchain_core.prompt_values import ChatPromptValue, StringPromptValue
+from pydantic import BaseModel
 
-from langchain_metaaligner.edit.exchange import read, read_question
+from langchain_metaaligner.edit.exchange import Keys, read, read_question
 from langchain_metaaligner.edit.record import Alignment
 from langchain_metaaligner.errors import MetaAlignerError, ShapeError
 
@@ -11,12 +15,17 @@ EDITED = Alignment(text="new", original="old", decision="edited")
 
 
 def written(value, **keys):
-    return read(value, **keys).shape.write(EDITED)
+    return read(value, Keys(**keys)).shape.write(EDITED)
 
 
 def streamed(value):
     shape = read(value).shape
-    chunks = [*shape.opening(), *shape.piece("ne"), *shape.piece("w"), *shape.closing(EDITED)]
+    chunks = [
+        *shape.opening(),
+        *shape.piece("ne", True),
+        *shape.piece("w", False),
+        *shape.closing(EDITED, True),
+    ]
     total = chunks[0]
     for chunk in chunks[1:]:
         total = total + chunk
@@ -85,8 +94,12 @@ def test_single_text_block_stays_a_block():
         (AIMessage(""), "empty_draft"),
         (AIMessage(" \n"), "empty_draft"),
         (AIMessage([]), "empty_draft"),
-        (AIMessage([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]), "not_one_text"),
-        (AIMessage([{"type": "image_url", "image_url": {"url": "x"}}]), "not_one_text"),
+        (
+            AIMessage([{"type": "text", "text": " "}, {"type": "thinking", "thinking": "b"}]),
+            "empty_draft",
+        ),
+        (AIMessage([{"type": "image_url", "image_url": {"url": "x"}}]), "no_text"),
+        (AIMessage("", additional_kwargs={"audio": {"data": "AA"}}), "no_text"),
     ],
 )
 def test_untouched(message, reason):
@@ -112,7 +125,7 @@ def test_messages():
 def test_agent_state():
     state = {"messages": [HumanMessage("q"), AIMessage("old")], "steps": 3}
     new = written(state)
-    assert list(new) == ["messages", "steps"] or set(new) == {"messages", "steps"}
+    assert list(new) == ["messages", "steps"]
     assert new["steps"] == 3
     assert [message.text for message in new["messages"]] == ["q", "new"]
     assert state["messages"][-1].text == "old"
@@ -139,9 +152,9 @@ def test_pair_with_messages_inside():
 
 def test_named_keys():
     value = {"q": "why?", "a": "old", "answer": "other"}
-    exchange = read(value, question_key="q", answer_key="a")
+    exchange = read(value, Keys(question="q", answer="a"))
     assert (exchange.question, exchange.answer) == ("why?", "old")
-    assert written(value, question_key="q", answer_key="a") == {
+    assert written(value, question="q", answer="a") == {
         "q": "why?",
         "a": "new",
         "answer": "other",
@@ -170,7 +183,7 @@ def test_pair_without_a_question_is_left_to_upstream():
 def test_context(context, texts):
     value = {"input": "q", "answer": "old", "context": context}
     assert read(value).context == texts
-    assert read(value, context_key=None).context == ()
+    assert read(value, Keys(context=None)).context == ()
     assert written(value)["context"] is context
 
 
@@ -205,7 +218,134 @@ def test_missing_answer_names_the_keys_seen():
     with pytest.raises(ShapeError, match=r"'question', 'reply'.*answer_key="):
         read({"question": "q", "reply": "a"})
     with pytest.raises(ShapeError, match=r"no 'asked'.*'q', 'answer'"):
-        read({"q": "q", "answer": "a"}, question_key="asked")
+        read({"q": "q", "answer": "a"}, Keys(question="asked"))
+
+
+USER, BOT = {"role": "user", "content": "q"}, {"role": "assistant", "content": "old"}
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ([USER, BOT], [USER, {"role": "assistant", "content": "new"}]),
+        ([("human", "q"), ("ai", "old")], [("human", "q"), ("ai", "new")]),
+        ([("user", "q"), ("assistant", "old")], [("user", "q"), ("assistant", "new")]),
+        ([["user", "q"], ["assistant", "old"]], [["user", "q"], ["assistant", "new"]]),
+        ([HumanMessage("q"), ("ai", "old")], [HumanMessage("q"), ("ai", "new")]),
+        (
+            [USER, {"role": "assistant", "content": [{"type": "output_text", "text": "old"}]}],
+            [USER, {"role": "assistant", "content": [{"type": "output_text", "text": "new"}]}],
+        ),
+        ([USER, {"type": "ai", "content": "old"}], [USER, {"type": "ai", "content": "new"}]),
+    ],
+)
+def test_messages_as_dicts_and_tuples(value, expected):
+    before = copy.deepcopy(value)
+    exchange = read(value)
+    assert exchange.answer == "old"
+    assert [message.text for message in exchange.question] == ["q"]
+    assert written(value) == expected
+    assert written({"messages": value, "n": 1}) == {"messages": expected, "n": 1}
+    assert streamed(value) == expected
+    assert value == before
+    kept = Alignment(text="old", original="old", decision="kept", reason="empty")
+    assert exchange.shape.write(kept) == value
+
+
+def test_one_message_as_a_dict():
+    assert written(BOT) == {"role": "assistant", "content": "new"}
+    assert written({"question": "q", "answer": BOT})["answer"] == written(BOT)
+    call = {"id": "1", "type": "function", "function": {"name": "t", "arguments": "{}"}}
+    calling = {"role": "assistant", "content": None, "tool_calls": [call]}
+    assert read([USER, calling]).untouched == "tool_calls"
+
+
+@pytest.mark.parametrize("value", [[USER], [("human", "q")], [("robot", "x")], [{"role": "tool"}]])
+def test_messages_that_end_in_no_answer(value):
+    with pytest.raises(ShapeError):
+        read(value)
+
+
+class PydanticState(BaseModel):
+    messages: list
+    steps: int = 0
+
+
+class PydanticAnswer(BaseModel):
+    question: str
+    answer: str
+    tags: list[str] = []
+
+
+@dataclasses.dataclass
+class DataclassState:
+    messages: list
+    steps: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class FrozenAnswer:
+    question: str
+    answer: str
+
+
+@pytest.mark.parametrize("state", [PydanticState, DataclassState])
+def test_states_of_graphs_as_objects(state):
+    value = state(messages=[HumanMessage("q"), AIMessage("old")], steps=3)
+    new = written(value)
+    assert type(new) is state
+    assert new.steps == 3
+    assert [message.text for message in new.messages] == ["q", "new"]
+    assert value.messages[-1].text == "old"
+    assert streamed(value) == new
+
+
+@pytest.mark.parametrize("kind", [PydanticAnswer, FrozenAnswer])
+def test_objects_with_question_and_answer(kind):
+    value = kind(question="q", answer="old")
+    assert (read(value).question, read(value).answer) == ("q", "old")
+    assert written(value) == kind(question="q", answer="new")
+    assert value.answer == "old"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [PydanticState(messages=[]), ChatPromptValue(messages=[HumanMessage("q")]), Document("x")],
+)
+def test_objects_without_an_answer(value):
+    with pytest.raises(ShapeError):
+        read(value)
+
+
+HISTORY = [HumanMessage("q0"), AIMessage("a0")]
+
+
+@pytest.mark.parametrize(
+    ("question", "history", "turns"),
+    [
+        ("q", HISTORY, ["q0", "a0", "q"]),
+        ("q", [("human", "q0"), ("ai", "a0")], ["q0", "a0", "q"]),
+        ("q", [*HISTORY, HumanMessage("q")], ["q0", "a0", "q"]),
+        ([HumanMessage("q")], HISTORY, ["q0", "a0", "q"]),
+        ([*HISTORY, HumanMessage("q")], HISTORY, ["q0", "a0", "q"]),
+        ([], HISTORY, []),
+    ],
+)
+def test_history_of_a_dict(question, history, turns):
+    value = {"input": question, "chat_history": history, "answer": "old"}
+    assert [message.text for message in read(value).question] == turns
+    assert written(value) == {**value, "answer": "new"}
+
+
+@pytest.mark.parametrize("history", ["Human: q0\nAI: a0", None, [], 3, [object()]])
+def test_history_that_is_no_messages_is_not_ours(history):
+    assert read({"input": "q", "chat_history": history, "answer": "old"}).question == "q"
+
+
+def test_history_under_another_key_or_none():
+    value = {"input": "q", "past": HISTORY, "chat_history": HISTORY, "answer": "old"}
+    assert len(read(value, Keys(history="past")).question) == 3
+    assert read(value, Keys(history=None)).question == "q"
 
 
 def test_questions():

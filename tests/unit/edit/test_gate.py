@@ -1,6 +1,7 @@
 """The gate: what a reward model does not find better does not stand."""
 
 import itertools
+import json
 
 import pytest
 
@@ -112,19 +113,94 @@ async def test_async_and_streams_pass_the_gate_too():
 
 
 def test_the_mini_samples_candidates():
+    scorer = Length()
     aligner = MetaAlignerRunnable(
         objectives=["harmless"],
         model_kwargs={
             "device": "cpu",
             "max_new_tokens": 24,
-            "generation": {"do_sample": True, "temperature": 0.5},
+            "generation": {"do_sample": True, "temperature": 1.5},
         },
-        gate=RewardGate(Length(), weights={"length": -1.0}),
-        candidates=3,
+        gate=RewardGate(scorer, weights={"length": -1.0}, min_gain=-1000.0),
+        candidates=4,
     )
     alignment = aligner.align("What is a pump?", "You fool. A pump moves water.")
-    assert alignment.decision in ("edited", "unchanged", "kept")
-    assert alignment.scores is None or 1 <= len(alignment.scores["edits"]) <= 3
+    (scored,) = scorer.calls
+    assert scored[0][1] == alignment.original
+    assert len(set(scored)) > 2  # sampled, they differ
+    edits = [answer for _, answer in scored[1:]]
+    assert alignment.text == min(edits, key=len)
+    assert alignment.decision == "edited"
+
+
+class Scores:
+    """Gives each text the score that stands for it."""
+
+    def __init__(self, scores):
+        self._scores = scores
+
+    def score_all(self, pairs):
+        return [{"score": self._scores[answer]} for _, answer in pairs]
+
+
+NAN, INF = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize(
+    ("draft", "edits", "least", "expected"),
+    [
+        (1.0, {"a": 1.0}, 0.0, ("Because.", "no_gain")),  # higher means higher
+        (1.0, {"a": 1.1}, 0.0, ("a", None)),
+        (1.0, {"a": 1.5}, 0.5, ("a", None)),
+        (1.0, {"a": 1.4}, 0.5, ("Because.", "no_gain")),
+        (1.0, {"a": 0.5}, -0.5, ("a", None)),
+        (1.0, {"a": 0.4}, -0.5, ("Because.", "no_gain")),
+        (1.0, {"a": NAN, "b": 5.0}, 0.0, ("b", None)),  # what is no number loses
+        (1.0, {"b": 5.0, "a": NAN}, 0.0, ("b", None)),
+        (1.0, {"a": NAN}, 0.0, ("Because.", "no_gain")),
+        (1.0, {"a": NAN}, -5.0, ("Because.", "no_gain")),
+        (NAN, {"a": 5.0}, 0.0, ("Because.", "no_gain")),
+        (-INF, {"a": -INF}, 0.0, ("Because.", "no_gain")),
+        (1.0, {"a": INF}, 0.0, ("a", None)),
+    ],
+)
+def test_what_the_gate_lets_through(draft, edits, least, expected):
+    replies = iter(edits)
+    gate = RewardGate(Scores({"Because.": draft, **edits}), min_gain=least)
+    aligner = make(lambda prompt: next(replies), gate, candidates=len(edits))
+    alignment = aligner.align(*PAIRS[0])
+    assert (alignment.text, alignment.reason) == expected
+    json.dumps(alignment.record(), allow_nan=False)
+
+
+@pytest.mark.parametrize("on_failure", ["original", "raise"])
+@pytest.mark.parametrize("least", [0.0, 0.5])
+def test_an_unchanged_answer_is_unchanged(on_failure, least):
+    scorer = Length()
+    gate = RewardGate(scorer, min_gain=least)
+    alignment = make(lambda prompt: "Because.", gate, on_failure=on_failure).align(*PAIRS[0])
+    assert (alignment.decision, alignment.reason, alignment.scores) == ("unchanged", None, None)
+    assert scorer.calls == []
+
+
+def test_a_draft_among_the_candidates_stands_where_no_other_gains():
+    replies = iter(["So.", "Because.", "Hm."])
+    gate = RewardGate(Length(), min_gain=0.5)
+    aligner = make(lambda prompt: next(replies), gate, candidates=3, on_failure="raise")
+    alignment = aligner.align(*PAIRS[0])
+    assert (alignment.decision, alignment.text) == ("unchanged", "Because.")
+    assert len(alignment.scores["edits"]) == 2
+
+
+@pytest.mark.parametrize("scored", [[], [{}], [3.0, 4.0], [{"a": 1.0}], None, [{"a": 1.0}] * 3])
+def test_a_scorer_that_gives_something_else(scored):
+    class Odd:
+        def score_all(self, pairs):
+            return scored
+
+    alignment = make(lambda prompt: "An edit.", RewardGate(Odd())).align(*PAIRS[0])
+    assert (alignment.text, alignment.reason) == ("Because.", "error")
+    assert alignment.rejected == "An edit."
 
 
 @pytest.mark.parametrize(

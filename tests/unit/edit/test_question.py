@@ -9,15 +9,21 @@ from contextlib import nullcontext
 from unittest.mock import Mock
 
 import pytest
-from langchain_core.callbacks import CallbackManager
+from langchain_core.caches import InMemoryCache
+from langchain_core.callbacks import BaseCallbackHandler, CallbackManager
+from langchain_core.globals import set_llm_cache
 from langchain_core.language_models import BaseChatModel, FakeListChatModel, FakeListLLM
 from langchain_core.language_models.fake_chat_models import FakeMessagesListChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
+from langchain_core.output_parsers import StrOutputParser
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnableLambda, RunnablePassthrough, RunnableSerializable
+from langchain_core.tools import tool
 from langchain_core.tracers import context as tracers
 
 from langchain_metaaligner.edit import question as upstream
+from langchain_metaaligner.edit import runs
 
 NOTHING = {"runs": 0, "messages": 0}
 
@@ -258,6 +264,174 @@ def test_what_an_asker_makes_answers_the_same_question(finder):
     assert (Model() | text | Editor() | finder).invoke("a") == "a"
 
 
+# -- models of which nothing is heard --------------------------------------------------------
+
+
+@pytest.fixture
+def cache():
+    """LangChain's cache, with which text models fire no callbacks from the second time on."""
+    set_llm_cache(InMemoryCache())
+    yield
+    set_llm_cache(None)
+
+
+def texts(*replies):
+    """A text model; a prompt that was asked before is answered from the cache."""
+    return FakeListLLM(responses=list(replies))
+
+
+PROMPT = ChatPromptTemplate.from_messages([("system", "S"), ("human", "{q}")])
+
+
+TO_PROMPT = RunnableLambda(lambda q: {"q": q}) | PROMPT
+
+
+CACHED = {
+    "bare": lambda finder: texts("s") | finder,
+    "prompt": lambda finder: TO_PROMPT | texts("s") | finder,
+    "parser": lambda finder: TO_PROMPT | texts("s") | StrOutputParser() | finder,
+    "clean-up": lambda finder: texts("s of some words") | (lambda t: f" {t[:9]}.") | finder,
+    "message": lambda finder: texts("s") | (lambda t: AIMessage(t)) | finder,
+    "retried": lambda finder: texts("s").bind(stop=["x"]) | finder.with_retry(),
+    "in a lambda": lambda finder: RunnableLambda(lambda q: (texts("s") | finder).invoke(q)),
+}
+
+
+@pytest.mark.parametrize("way", ["invoke", "ainvoke", "batch", "abatch"])
+@pytest.mark.parametrize("chain", CACHED)
+@pytest.mark.usefixtures("cache")
+def test_text_model_whose_reply_is_cached(chain, way, finder):
+    made = CACHED[chain](finder)
+    ways = {
+        "invoke": lambda q: made.invoke(q),
+        "ainvoke": lambda q: asyncio.run(made.ainvoke(q)),
+        "batch": lambda q: made.batch(["other", q])[1],
+        "abatch": lambda q: asyncio.run(made.abatch(["other", q]))[1],
+    }
+    first = [ways[way](question) for question in ("a", "b")]
+    assert [found[-1] for found in first] == ["a", "b"]
+    assert [ways[way](question) for question in ("a", "b")] == first
+
+
+@pytest.mark.usefixtures("cache")
+def test_stream_of_a_cached_text(finder):
+    chain = TO_PROMPT | texts("s") | StrOutputParser() | finder
+    assert [list(chain.stream("a")) for _ in range(2)] == [["System: S\nHuman: a"]] * 2
+
+
+@pytest.mark.usefixtures("cache")
+def test_cached_text_in_code_is_not_known(finder):
+    model = texts("s")
+    chain = RunnableLambda(lambda q: model.invoke(q)) | finder
+    assert [chain.invoke("a"), chain.invoke("a")] == ["a", None]
+
+
+@pytest.mark.usefixtures("cache")
+def test_cached_text_is_not_taken_for_that_of_another_turn(finder):
+    model = texts("same")
+    model.invoke("b")  # from here on in the cache
+
+    def turns(_):
+        return [finder.invoke(model.invoke(question)) for question in ("a", "b")]
+
+    assert RunnableLambda(turns).invoke(0) == ["a", None]
+
+
+@pytest.mark.usefixtures("cache")
+def test_last_of_two_models_wins_also_from_the_cache(finder):
+    chain = texts("same") | (lambda t: {"q": f"again {t}"}) | PROMPT | texts("same") | finder
+    assert [chain.invoke(q) for q in "abab"] == ["System: S\nHuman: again same"] * 4
+
+
+class Silent(RunnableSerializable):
+    """A step that fires no callbacks."""
+
+    makes: str
+
+    def invoke(self, input, config=None, **kwargs):
+        return self.makes
+
+
+@pytest.mark.usefixtures("cache")
+@pytest.mark.parametrize(
+    "chain",
+    [
+        lambda finder: Model() | text | Silent(makes="quite another") | finder,
+        lambda finder: Silent(makes="one") | Silent(makes="other") | finder,
+        lambda finder: RunnableLambda(lambda q: {"q": q}) | Silent(makes="other") | finder,
+        lambda finder: texts("s") | (lambda t: "quite another") | finder,
+    ],
+    ids=["after a model", "two of them", "of a dict", "a canned text"],
+)
+def test_silent_step_that_may_be_no_model(chain, finder):
+    assert [chain(finder).invoke("a"), chain(finder).invoke("a")] == [None, None]
+
+
+def test_silent_step_without_a_cache_is_no_model(finder):
+    assert (Silent(makes="other") | finder).invoke("a") is None
+
+
+def test_silent_step_that_takes_a_prompt_is_a_model(finder):
+    assert (TO_PROMPT | Silent(makes="s") | finder).invoke("a") == "System: S\nHuman: a"
+
+
+@pytest.mark.usefixtures("cache")
+def test_tools_and_retrievers_are_no_silent_models(finder):
+    @tool
+    def look(query: str) -> str:
+        """Look."""
+        return "found"
+
+    assert (look | finder).invoke("a") is None
+
+
+def test_models_inside_of_a_tool_are_its_own_affair(finder):
+    inside = []
+
+    @tool
+    def ask(query: str) -> str:
+        """Ask."""
+        inside.append((Model() | text | finder).invoke("inner"))
+        return "r:outer"
+
+    chain = RunnableLambda(lambda q: ask.invoke(q)) | finder
+    assert chain.invoke("a") is None
+    assert inside == ["inner"]
+
+
+class Inline(BaseCallbackHandler):
+    """As LangSmith's tracer: the manager tells starts of text models to nobody beside it."""
+
+    run_inline = True
+
+
+@pytest.mark.parametrize(
+    ("chain", "found"),
+    [
+        (lambda finder: texts("s") | finder, "a"),
+        (
+            lambda finder: TO_PROMPT | texts("s") | StrOutputParser() | finder,
+            "System: S\nHuman: a",
+        ),
+        (lambda finder: Model() | text | texts("r:a") | finder, "r:a"),
+    ],
+)
+async def test_async_text_model_beside_an_inline_handler(chain, found, finder):
+    assert await chain(finder).ainvoke("a", {"callbacks": [Inline()]}) == found
+
+
+async def test_async_text_model_in_code_beside_an_inline_handler(finder):
+    """What it was asked there is not to be heard, and not taken from another call."""
+    model = texts("s")
+
+    async def code(q):
+        await (model | finder).ainvoke("another turn")
+        return await model.ainvoke(f"about {q}")
+
+    chain = RunnableLambda(code) | finder
+    assert await chain.ainvoke("a", {"callbacks": [Inline()]}) is None
+
+
 def test_traced_function_between_two_runs(finder):
     langsmith = pytest.importorskip("langsmith")
     seen = []
@@ -391,7 +565,7 @@ def test_long_run_forgets_its_oldest_calls(finder):
 
 
 def test_messages_outside_of_chains_are_bounded(finder, monkeypatch):
-    monkeypatch.setattr(upstream, "_MESSAGES", 10)
+    monkeypatch.setattr(runs, "MESSAGES", 10)
     replies = [Model().invoke(str(number)) for number in range(30)]
     assert upstream.pending()["messages"] == 10
     assert upstream.find(None, replies[-1])[0].text == "29"
@@ -399,7 +573,7 @@ def test_messages_outside_of_chains_are_bounded(finder, monkeypatch):
 
 
 def test_runs_that_never_end_are_bounded_by_their_root(finder, monkeypatch):
-    monkeypatch.setattr(upstream, "_STRAYS", 10)
+    monkeypatch.setattr(runs, "STRAYS", 10)
     for _ in range(30):
         root = CallbackManager.configure().on_chain_start(None, {})
         root.get_child().on_chain_start(None, {})
@@ -408,7 +582,7 @@ def test_runs_that_never_end_are_bounded_by_their_root(finder, monkeypatch):
 
 
 def test_roots_that_never_end_are_bounded(finder, monkeypatch):
-    monkeypatch.setattr(upstream, "_RUNS", 10)
+    monkeypatch.setattr(runs, "RUNS", 10)
     for _ in range(30):
         CallbackManager.configure().on_chain_start(None, {})
     assert upstream.pending()["runs"] == 10

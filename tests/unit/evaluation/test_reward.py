@@ -51,6 +51,6 @@ def test_a_weight_for_nothing_is_told(answers, tmp_path):
 
 def test_files_of_other_columns_are_told(tmp_path):
     path = tmp_path / "a.csv"
-    path.write_text("question,response\na,b\n")
-    with pytest.raises(DataError, match="It has: question, response"):
+    path.write_text("text,response\na,b\n")
+    with pytest.raises(DataError, match="It has: text, response"):
         read_answers(path)

@@ -100,4 +100,6 @@ def test_missing_columns_are_named(tmp_path):
     with pytest.raises(
         DataError, match=r"lacks the columns goldens, generated_text.*query, answer"
     ):
-        align_as_research(path, path, FakeAlignerLLM(str), research_template("IMHI"), ())
+        align_as_research(
+            path, tmp_path / "out.csv", FakeAlignerLLM(str), research_template("IMHI"), ()
+        )

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from langchain_metaaligner.errors import LedgerError
-from langchain_metaaligner.tables.ledger import Ledger
+from langchain_metaaligner.tables.ledger import Failure, Ledger
 
 SETTINGS = {"model": "mini", "objectives": ["harmless"]}
 
@@ -160,3 +160,42 @@ def test_any_text_survives(tmp_path_factory, text, key):
         ledger.add(key, {"text": text})
     with Ledger(path, SETTINGS) as ledger:
         assert ledger.find(ledger.find(key)["key"])["text"] == text
+
+
+class TestComplete:
+    @staticmethod
+    def make(seen):
+        def work(missing):
+            for at, unit in enumerate(missing):
+                seen.append(unit)
+                yield at, Failure("the server is away") if unit == "bad" else {"text": unit.upper()}
+
+        return work
+
+    def run(self, path, units, **options):
+        seen = []
+        with Ledger(path, {}) as ledger:
+            made = ledger.complete(units, self.make(seen), lambda unit: [unit], **options)
+        return seen, [it if isinstance(it, Failure) else it["text"] for it in made]
+
+    def test_makes_what_is_missing_once_and_in_order(self, tmp_path):
+        path = tmp_path / "a.jsonl"
+        assert self.run(path, ["a", "b", "a"]) == (["a", "b"], ["A", "B", "A"])
+        assert self.run(path, ["c", "b", "a"]) == (["c"], ["C", "B", "A"])
+        assert self.run(path, ["c", "a"]) == ([], ["C", "A"])
+
+    def test_tries_a_failure_again(self, tmp_path):
+        path = tmp_path / "a.jsonl"
+        failure = Failure("the server is away")
+        assert self.run(path, ["bad", "a"], together=5) == (["bad", "a"], [failure, "A"])
+        assert self.run(path, ["bad", "a"]) == (["bad"], [failure, "A"])
+
+    def test_what_was_made_before_an_error_is_on_the_disk(self, tmp_path):
+        def work(missing):
+            yield 0, {"text": "A"}
+            raise KeyboardInterrupt
+
+        path = tmp_path / "a.jsonl"
+        with Ledger(path, {}) as ledger, pytest.raises(KeyboardInterrupt):
+            ledger.complete(["a", "b"], work, lambda unit: [unit])
+        assert self.run(path, ["a", "b"]) == (["b"], ["A", "B"])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from langchain_metaaligner.data.baselines import SCHEMES
+from langchain_metaaligner.data.schemes import SCHEMES
 from langchain_metaaligner.errors import RecipeError
 from langchain_metaaligner.training import train, train_morlhf
 from langchain_metaaligner.training.recipe_file import load_recipe

@@ -140,7 +140,7 @@ def test_files_that_do_not_fit_are_refused(files, tmp_path):
     with pytest.raises(DataError, match=r"columns query, goldens, output\. The answers are in"):
         compare({"d": unnamed}, SCORERS, tmp_path / "out")
     bare = write(tmp_path / "e.csv", ["a"] * 4, goldens=["", *GOLDENS[1:]])
-    with pytest.raises(DataError, match=r"e\.csv, line 2: there is no golden answer"):
+    with pytest.raises(DataError, match=r"e\.csv, row 1: there is no golden answer"):
         compare({"e": bare}, SCORERS, tmp_path / "out")
     with pytest.raises(DataError, match=r"There is no .*none\.csv"):
         compare({"n": tmp_path / "none.csv"}, SCORERS, tmp_path / "out")
@@ -148,7 +148,7 @@ def test_files_that_do_not_fit_are_refused(files, tmp_path):
 
 def test_scorers_that_fail_and_settings_that_cannot_work(files, tmp_path):
     scorers = {"humor": lambda pairs: [float("nan")] * len(pairs)}
-    with pytest.raises(DataError, match=r"The scorer of humor gave \[nan"):
+    with pytest.raises(DataError, match=r"The reward of humor gave \[nan"):
         compare(files, scorers, tmp_path / "out")
     with pytest.raises(SettingError, match="objectives: none"):
         compare(files, {}, tmp_path / "out")
@@ -180,8 +180,10 @@ def test_a_judge_compares_beside_the_reward_models(files, tmp_path):
     assert systems["sft"]["judged"]["helpful"]["absent"] == 2
     table = comparison_markdown(result)
     assert "| helpful judged |" in table
-    assert "| 50.0 (15–85) |" in table
+    assert "| 2/1/1: +25.0 (-47 to +81) |" in table
     (section, *_) = make_report([tmp_path / "out"])
     assert section.headings == ["", "policy", "sft", "aligner", "golden"]
     assert [row[0] for row in section.rows][:3] == comparison_columns(result)[1:4]
-    assert len(section.plots) == 1
+    outcomes, front = section.plots
+    assert "Rewards above, equal to and below" in outcomes[1]
+    assert "Mean rewards for helpful and humor" in front[1]

@@ -8,6 +8,7 @@ from langchain_metaaligner.errors import DataError
 from langchain_metaaligner.evaluation.imhi.labels import (
     DEFAULTS,
     LABELS,
+    class_name,
     golden_label,
     golden_rule_label,
     predicted_label,
@@ -45,7 +46,7 @@ def test_labels_of_the_classifiers(golden_real):
             with pytest.raises(DataError, match="Wrong label in predictions"):
                 predicted_label(dataset, asked["label"])
         else:
-            gold = golden_label(dataset, asked["golden"])
+            gold = golden_label(dataset, asked["golden"], research_compat=True)
             assert gold == expected["gold"]
             if not (dataset == "swmh" and gold is None):
                 assert predicted_label(dataset, asked["label"]) == expected["pred"]
@@ -78,6 +79,36 @@ def test_label_maps(golden):
 def test_heads_that_really_occur(dataset, text, label):
     assert rule_label(dataset, text) == (label, False)
     assert golden_rule_label(dataset, text) == label
+
+
+@pytest.mark.parametrize(
+    ("dataset", "text", "label"),
+    [
+        ("DR", "Reasoning: Yes, the poster suffers from depression. Reasoning: no sleep.", 1),
+        ("DR", "Reasoning: No, the poster does not. Reasoning: yes, a walk.", 0),
+        ("swmh", "\nReasoning: This post shows bipolar symptoms.", 4),
+        ("SAD", "Reasoning: It is about work. Reasoning: family.", 4),
+    ],
+)
+def test_the_form_of_the_33b_card(dataset, text, label):
+    assert rule_label(dataset, text) == (label, False)
+    default = DEFAULTS[dataset]
+    assert rule_label(dataset, text, research_compat=True) == (default, True)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "text", "label"),
+    [("CAMS", "none.", 0), ("SAD", "emotional turmoil.", 6), ("SAD", "other causes.", 8)],
+)
+def test_the_wording_of_the_completion_sets(dataset, text, label):
+    assert golden_label(dataset, text) == golden_rule_label(dataset, text) == label
+
+
+@pytest.mark.parametrize("dataset", sorted(LABELS))
+def test_every_label_of_a_classifier_has_its_class(dataset):
+    for label in LABELS[dataset]:
+        number = predicted_label(dataset, label)
+        assert predicted_label(dataset, class_name(dataset, number)) == number
 
 
 @pytest.mark.parametrize("text", ["", None, float("nan"), "I cannot know another's eyes."])

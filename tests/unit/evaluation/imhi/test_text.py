@@ -1,5 +1,6 @@
 """Metrics of explanations, on models that the tests build."""
 
+import json
 import math
 
 import pytest
@@ -11,9 +12,11 @@ from transformers import (
     BertConfig,
     BertModel,
     PreTrainedTokenizerFast,
+    RobertaConfig,
+    RobertaModel,
 )
 
-from langchain_metaaligner.errors import CheckpointError, DataError
+from langchain_metaaligner.errors import CheckpointError, DataError, SettingError
 from langchain_metaaligner.evaluation.imhi.people import (
     ASPECTS,
     correlations,
@@ -22,9 +25,9 @@ from langchain_metaaligner.evaluation.imhi.people import (
 from langchain_metaaligner.evaluation.imhi.text import (
     BartScore,
     bert_score,
-    bleu,
     corpus_bleu,
     rouge,
+    sentence_bleu,
 )
 from langchain_metaaligner.tables.problems import Problems
 
@@ -99,24 +102,85 @@ def test_bart_score_without_a_model_is_an_error(tmp_path):
         BartScore(str(tmp_path))
 
 
-def test_bert_score_is_highest_for_the_golden_text(tokenizer, tmp_path):
-    torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
-        intermediate_size=16, max_position_embeddings=64, pad_token_id=1,
-    )  # fmt: skip
-    BertModel(config).save_pretrained(tmp_path)
-    tokenizer.save_pretrained(tmp_path)
-    scores = bert_score(str(tmp_path), layer=2, device="cpu")(GOLDEN, TEXTS)
+@pytest.fixture(scope="session")
+def bert(tokenizer, tmp_path_factory):
+    """Saves an encoder, whose tokenizer may declare no limit."""
+
+    def save(limit=64):
+        folder = tmp_path_factory.mktemp("bert")
+        torch.manual_seed(0)
+        config = BertConfig(
+            vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
+            intermediate_size=16, max_position_embeddings=64, pad_token_id=1,
+        )  # fmt: skip
+        BertModel(config).save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        path = folder / "tokenizer_config.json"
+        told = json.loads(path.read_text())
+        told.pop("model_max_length", None)
+        path.write_text(json.dumps(told | ({"model_max_length": limit} if limit else {})))
+        return str(folder)
+
+    return save
+
+
+def test_bert_score_is_highest_for_the_golden_text(bert):
+    scores = bert_score(bert(), layer=2, device="cpu")(GOLDEN, TEXTS)
     assert scores[1] == pytest.approx(1.0, abs=1e-4)
     assert max(scores[0], scores[2]) < scores[1]
 
 
+def test_bert_score_of_empty_texts(bert):
+    score = bert_score(bert(), layer=2, device="cpu")
+    full, empty, blank, no_golden = score(
+        [GOLDEN[0], GOLDEN[1], GOLDEN[1], " "], [GOLDEN[0], "", " \n", "yes"]
+    )
+    assert full == pytest.approx(1.0, abs=1e-4)
+    assert empty == blank == 0.0
+    assert math.isnan(no_golden)
+    assert score(["yes"], [""]) == [0.0]
+    assert score([], []) == []
+
+
+def test_bert_score_of_a_tokenizer_without_a_limit(bert):
+    score = bert_score(bert(limit=None), layer=2, device="cpu")
+    (value,) = score(["water " * 200], ["water " * 200])
+    assert value == pytest.approx(1.0, abs=1e-4)
+
+
+def test_bert_score_on_an_encoder_as_roberta(tokenizer, tmp_path):
+    config = RobertaConfig(
+        vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
+        intermediate_size=16, max_position_embeddings=34, pad_token_id=1,
+    )  # fmt: skip
+    RobertaModel(config).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    score = bert_score(str(tmp_path), layer=1, device="cpu")
+    assert score(["water " * 200, "yes"], ["water " * 200, ""]) == pytest.approx([1.0, 0.0])
+
+
+def test_bert_score_that_cannot_be_made_is_one_sentence(bert, tmp_path):
+    with pytest.raises(SettingError, match=r"knows no layer for .*--bert-layer"):
+        bert_score(bert(), device="cpu")
+    with pytest.raises(SettingError, match="layer=7 cannot be used"):
+        bert_score(bert(), layer=7, device="cpu")
+    with pytest.raises(CheckpointError, match="No encoder could be loaded"):
+        bert_score(str(tmp_path), layer=1, device="cpu")
+
+
+def test_bart_score_of_empty_texts(bart):
+    score = BartScore(str(bart), device="cpu")
+    no_golden, no_output, full = score(["", GOLDEN[0], GOLDEN[0]], ["yes", "", GOLDEN[0]])
+    assert math.isnan(no_golden)
+    assert no_output < 0
+    assert full < 0
+
+
 def test_likeness_of_words():
-    assert bleu(GOLDEN, TEXTS)[1] == pytest.approx(100)
+    assert sentence_bleu(GOLDEN, TEXTS)[1] == pytest.approx(100)
     assert 0 < corpus_bleu(GOLDEN, TEXTS) < 100
     assert rouge("rouge1")(GOLDEN, TEXTS)[1:] == [1.0, 0.0]
-    assert bleu(["a"], [""]) == [0.0]
+    assert sentence_bleu(["a"], [""]) == [0.0]
     assert rouge("rougeL")(["a"], [""]) == [0.0]
 
 

@@ -91,6 +91,16 @@ def test_the_research_ratings(golden):
         ("Both 1 and 2 are fine.", None),
         ("I cannot judge this.", None),
         ("3", None),
+        ("-1", None),
+        ("1.5", None),
+        ("<think>1 is curt, 2 is better</think>2", 2),
+        ("1 is curt</think>\n\n**Response 1**", 1),
+        ("<think>\n\n</think>\n\n0", 0),
+        ("<thinking>2?</thinking>I prefer response 1.", 1),
+        ("[THINK]2?[/THINK]1", 1),
+        ("<think>1 is curt, and so the better one is 2", None),  # cut off before the verdict
+        ("<think>2</think>", None),
+        ("<think>It is a tie.</think>1", 1),
     ],
 )
 def test_replies(reply, choice):
@@ -104,6 +114,19 @@ def test_replies(reply, choice):
 def test_any_reply_is_read_and_no_one_wins_twice(reply):
     verdicts = {parse_verdict(reply, 1), parse_verdict(reply, 2)}
     assert verdicts in ({"win", "lose"}, {"tied"}, {"invalid"})
+
+
+@given(st.text(), st.sampled_from(["1", "2", "0"]))
+def test_thoughts_change_no_verdict(thoughts, choice):
+    reply = f"<think>{thoughts}</think>\n{choice}"
+    assert parse_verdict(reply, 1) == parse_verdict(choice, 1)
+    assert parse_score(reply) == float(choice)
+
+
+@given(st.text())
+def test_any_score_lies_on_the_scale(reply):
+    score = parse_score(reply)
+    assert score is None or 0 <= score <= 10
 
 
 def test_the_default_has_the_paper_s_wording():
@@ -122,7 +145,10 @@ def test_mistakes_are_told():
 @pytest.mark.parametrize(
     ("reply", "score"),
     [("7", 7), ("10", 10), ("Score: 5", 5), ("8 out of 10", 8), ("7.5", 7.5), ("11", None),
-     ("", None), (None, None), ("between 3 and 5", None), ("-", None)],
+     ("", None), (None, None), ("between 3 and 5", None), ("-", None), ("-1", None), ("−3", None),
+     ("7-8", None), ("1e1", None), ("0", 0), ("10/10", 10), ("10.5", None), ("8 (out of 10)", 8),
+     ("On a scale of 0 to 10: 7", 7), ("<think>6? or 7?</think>8", 8), ("<think>8", None),
+     ("80%", None)],
 )  # fmt: skip
 def test_scores(reply, score):
     assert parse_score(reply) == score

@@ -9,9 +9,10 @@ from langchain_metaaligner.evaluation.report.page import as_html, as_markdown, m
 from langchain_metaaligner.evaluation.results import write_result
 
 TALLY = {
-    "wins": 6, "ties": 3, "losses": 1, "invalid": 2, "errors": 1, "absent": 0, "win_rate": 0.6,
-    "interval": [0.31, 0.83], "research_ratio": 0.9, "length_controlled": 0.55, "length": 80.0,
-    "other_length": 70.0,
+    "wins": 6, "ties": 3, "losses": 1, "identical": 2, "invalid": 2, "errors": 1, "absent": 0,
+    "net": 0.5, "net_interval": [0.02, 0.81], "net_different": 0.625,
+    "net_different_interval": [0.03, 0.97], "win_rate": 0.6, "interval": [0.31, 0.83],
+    "research_ratio": 0.9, "length_controlled": 0.55, "length": 80.0, "other_length": 70.0,
 }  # fmt: skip
 NASTY = "<script>alert(1)</script> & | \u202e"
 
@@ -21,7 +22,13 @@ def runs(tmp_path):
     judge = {
         "comparisons": {"aligned against golden": {"harmless": TALLY}},
         "gains": {"harmless": {"gain": 0.2, "interval": [0.05, 0.35], "rows": 10}},
-        "calls": {"asked": 20, "errors": 1, "tokens_in": 900, "tokens_out": 20},
+        "calls": {
+            "asked": 20,
+            "errors": 1,
+            "tokens_in": 900,
+            "tokens_out": 20,
+            "failures": {"TimeoutError": 1},
+        },
         "rows": 13,
     }
     write_result(tmp_path / "judge", "judge", {"judge": "a:judge", "both_orders": True}, judge, [])
@@ -36,7 +43,7 @@ def runs(tmp_path):
     }
     write_result(tmp_path / "rating", "rating", {"judge": "a:judge"}, rating, [])
     change = {"before": 1.0, "after": 2.0, "golden": None, "change": 1.0, "interval": [0.5, 1.5],
-              "improved": 0.75, "rows": 4}  # fmt: skip
+              "improved": 0.75, "worse": 0.25, "rows": 4}  # fmt: skip
     reward = {"rewards": {"helpful": change}, "weighted": None, "absent": 1, "rows": 5}
     rows = [
         {"row": n, "query": NASTY, "origin": f"old {n} {NASTY}", "aligned": f"new {n} {NASTY}",
@@ -44,11 +51,20 @@ def runs(tmp_path):
         for n in range(6)
     ]  # fmt: skip
     write_result(tmp_path / "reward", "reward", {"scorer": "a model"}, reward, rows)
-    dataset = {"rows": 4, "accuracy": 50.0, "weighted_f1": 40.0, "macro_f1": 30.0,
-               "out_of_domain": 1, "empty": 1, "metrics": {"bleu": None}}  # fmt: skip
+    dataset = {
+        "rows": 4,
+        "left_out": 1,
+        "accuracy": 50.0,
+        "weighted_f1": 40.0,
+        "macro_f1": 30.0,
+        "out_of_domain": 1,
+        "empty": 1,
+        "metrics": {"rougeL": 0.24, "bleu": 9.325},
+    }
+    agrees = {"pearson": 0.41, "spearman": 0.4, "kendall": None, "n": 121}  # fmt: skip
     imhi = {
         "datasets": {"DR": dataset, "SAD": {"error": "ValueError: rows"}},
-        "correlations": {"bleu": {"overall": {"spearman": 0.4}}},
+        "correlations": {"chatgpt_data": {"rougeL": {"overall": agrees}}},
         "notice": "For research only.",
     }
     write_result(tmp_path / "imhi", "imhi", {"labels": "rules"}, imhi, [])
@@ -68,8 +84,11 @@ def test_every_kind_is_told(runs):
     for said in (
         "Of 2 answers 1 were edited",
         "empty_draft",
-        "60% (31% to 83%)",
-        "changed by +20% (+5% to +35%) with the edit: a gain, over 10 questions",
+        "| aligned against golden | harmless | 6 | 3 | 1 | +50% (+2% to +81%) | better |",
+        "20 calls, 1 of them failed, 900 tokens read and 20 written. Failures: 1 × TimeoutError.",
+        "| DR | 4 | 1 | 50.00 | 40.00 | 30.00 | 1 | 1 | 0.240 | 9.325 |",
+        "| chatgpt_data | rougeL | 121 | 0.41 / 0.40 |",
+        "changed by +20% (+5% to +35%) with the edit: better, over 10 questions",
         "the rating changed by +0.50",
         "+1.00 (+0.50 to +1.50)",
         "For research only.",
@@ -77,8 +96,11 @@ def test_every_kind_is_told(runs):
         "none",
     ):
         assert said in text, said
-        assert said.replace("+", "&#43;") in page or said in page, said
+        for cell in said.strip("| ").split(" | "):
+            assert cell.replace("+", "&#43;") in page or cell in page, cell
     assert page.count("<svg") == 3
+    head = next(line for line in text.splitlines() if line.startswith("| data set"))
+    assert head.endswith("| rougeL | bleu (corpus) |")
 
 
 def test_texts_are_escaped_and_nothing_is_loaded(runs):
@@ -110,3 +132,9 @@ def test_what_is_no_run_is_told(tmp_path, kind):
             "columns": "It has: query, answer"}  # fmt: skip
     with pytest.raises(DataError, match=says[kind]):
         make_report(runs)
+
+
+def test_figures_of_another_version_are_told(tmp_path):
+    write_result(tmp_path, "judge", {"judge": "j"}, {"rows": 1, "comparisons": {}}, [])
+    with pytest.raises(DataError, match=r"another version: 'gains' is absent\. Run the same"):
+        make_report([tmp_path])

@@ -1,0 +1,272 @@
+"""The model that edits: what is known of it, and what it replies.
+
+A LangChain model gives its text, and tells why it ended and what it cost in different places: a
+text model in the `Generation`, a chat model in the message, anything else only to callbacks. Text
+models are asked for their generations here, because those come whole from LangChain's cache, for
+which text models fire no callbacks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.language_models import BaseChatModel, BaseLLM
+from langchain_core.messages import BaseMessage
+from langchain_core.outputs import Generation, LLMResult
+from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.runnables.base import RunnableBindingBase
+from langchain_core.runnables.fallbacks import RunnableWithFallbacks
+
+from langchain_metaaligner.edit.generations import Apart, Generations
+from langchain_metaaligner.edit.question import EDITING_TAG
+from langchain_metaaligner.edit.unseen import NOSTREAM
+from langchain_metaaligner.errors import MetaAlignerError
+from langchain_metaaligner.models.editing_llm import EditingLLM, no_inherited_limit
+
+CUT_OFF = ("length", "max_tokens", "max_output_tokens", "model_length")
+"""What providers call the end of an output at its limit of tokens, in lower case."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a model wrote for one prompt.
+
+    Attributes:
+        text: the text, as the model wrote it.
+        finish_reason: "length" where it was cut off; None where it does not tell.
+        prompt_tokens: tokens of the prompt; None where it does not tell.
+        completion_tokens: tokens of the text; None where it does not tell.
+    """
+
+    text: str
+    finish_reason: str | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+    @staticmethod
+    def told(text: str, told: Mapping[str, Any], usage: Mapping[str, Any]) -> Reply:
+        """A reply by what the model tells beside the text, under the names of its provider."""
+        incomplete = told.get("incomplete_details") or {}
+        names = ("finish_reason", "done_reason", "stop_reason", "stopReason")
+        reason = next((told[name] for name in names if told.get(name)), incomplete.get("reason"))
+        return Reply(
+            text,
+            "length" if str(reason).lower() in CUT_OFF else reason,
+            _number(told.get("prompt_tokens"), usage.get("input_tokens")),
+            _number(told.get("completion_tokens"), usage.get("output_tokens")),
+        )
+
+
+def _number(*values: Any) -> int | None:
+    return next((value for value in values if isinstance(value, int)), None)
+
+
+def reply_of(output: Any, report: CompletionReport | None = None) -> Reply | Exception:
+    """The reply that a model gave, in whatever form; an exception stands for itself."""
+    if isinstance(output, Exception):
+        return output
+    if isinstance(output, Generation):
+        return Reply.told(output.text, output.generation_info or {}, {})
+    if isinstance(output, BaseMessage):
+        usage = getattr(output, "usage_metadata", None) or {}
+        return Reply.told(str(output.text), output.response_metadata, usage)
+    if isinstance(output, str):
+        return Reply.told(output, report.told, report.usage) if report else Reply(output)
+    return TypeError(f"The model gave a {type(output).__name__} and no text: {output!r:.200}")
+
+
+class CompletionReport(BaseCallbackHandler):
+    """Hears what a LangChain model tells of one completion, where only callbacks are told."""
+
+    def __init__(self) -> None:
+        self.told: dict[str, Any] = {}
+        self.usage: Mapping[str, Any] = {}
+
+    def on_llm_end(
+        self,
+        response: LLMResult,
+        *,
+        run_id: UUID,
+        parent_run_id: UUID | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Take down the report; of several tries, the last one counts."""
+        if not response.generations or not response.generations[0]:
+            return
+        generation = response.generations[0][0]
+        message = getattr(generation, "message", None)
+        info = generation.generation_info or {}
+        self.told = {**getattr(message, "response_metadata", {}), **info}
+        self.usage = getattr(message, "usage_metadata", None) or {}
+
+
+class ModelFailureError(Exception):
+    """What the code of a model raised."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class Editor:
+    """A model, asked for edits.
+
+    Args:
+        model: any LangChain model, or a runnable that takes a prompt and gives a text.
+        candidates: how many edits are asked for each answer.
+
+    Attributes:
+        model: the same.
+        name: what records call it.
+    """
+
+    def __init__(self, model: Runnable[Any, Any], candidates: int = 1) -> None:
+        self.model = model
+        self.name = name_of(model)
+        self._inner = _innermost(model)
+        self._tells = isinstance(self._inner, BaseLLM | BaseChatModel)
+        self._asked = _with_innermost(model, lambda one: _asked_as(one, candidates))
+
+    @property
+    def trained_template(self) -> str | None:
+        """The template that the model's own metadata names, if it does."""
+        return getattr(self._inner, "trained_template", None)
+
+    def fits(self, prompt: str, answer: str) -> bool:
+        """Whether a prompt, and an edit as long as the answer, fit the model together.
+
+        Of a model that is not ours, the context is not known.
+
+        Raises:
+            ModelFailureError: if the model cannot tell.
+        """
+        if not isinstance(self._inner, EditingLLM):
+            return True
+        try:
+            return self._inner.fits(prompt, answer)
+        except MetaAlignerError:
+            raise
+        except Exception as error:  # whatever the model's tokenizer raises
+            raise ModelFailureError(error) from error
+
+    def ask(
+        self, prompts: Sequence[str], drafts: Sequence[str], configs: Sequence[RunnableConfig]
+    ) -> list[Reply | Exception]:
+        """The replies to all prompts; an exception in the place of each that failed.
+
+        Args:
+            prompts: the edit prompts.
+            drafts: the draft in each of them, as it stands there.
+            configs: of the calls that brought them.
+        """
+        reports = self._reports(prompts)
+        with no_inherited_limit():
+            try:
+                outputs = self._asked.batch(
+                    list(prompts),
+                    _configs(configs, reports),
+                    return_exceptions=True,
+                    **self._told(prompts, drafts),
+                )
+            except Exception as error:  # a failing model leaves the drafts
+                outputs = [error] * len(prompts)
+        return _replies(outputs, reports)
+
+    async def aask(
+        self, prompts: Sequence[str], drafts: Sequence[str], configs: Sequence[RunnableConfig]
+    ) -> list[Reply | Exception]:
+        """The async twin of `ask`."""
+        reports = self._reports(prompts)
+        with no_inherited_limit():
+            try:
+                outputs = await self._asked.abatch(
+                    list(prompts),
+                    _configs(configs, reports),
+                    return_exceptions=True,
+                    **self._told(prompts, drafts),
+                )
+            except Exception as error:  # as above
+                outputs = [error] * len(prompts)
+        return _replies(outputs, reports)
+
+    def _told(self, prompts: Sequence[str], drafts: Sequence[str]) -> dict[str, Any]:
+        """The drafts, for a model that edits sooner when it knows them (`EditingLLM.batch`)."""
+        if not isinstance(self._inner, EditingLLM):
+            return {}
+        return {"drafts": dict(zip(prompts, drafts, strict=True))}
+
+    def told(self, draft: str) -> dict[str, Any]:
+        """The draft of one prompt, as an option of ``stream`` and ``astream``."""
+        return {"draft": draft} if isinstance(self._inner, EditingLLM) else {}
+
+    def _reports(self, prompts: Sequence[str]) -> list[CompletionReport | None]:
+        return [None if self._tells else CompletionReport() for _ in prompts]
+
+
+def model_config(config: RunnableConfig, report: CompletionReport | None = None) -> RunnableConfig:
+    """The config for the model: under the caller's run, tagged, and heard by a report."""
+    callbacks: Any = config.get("callbacks")
+    if report is not None and hasattr(callbacks, "add_handler"):
+        callbacks = callbacks.copy()
+        callbacks.add_handler(report, inherit=True)
+    elif report is not None:
+        callbacks = [*(callbacks or ()), report]
+    return {
+        **config,
+        "callbacks": callbacks,
+        "tags": [*(config.get("tags") or ()), EDITING_TAG, NOSTREAM],
+    }
+
+
+def _configs(
+    configs: Sequence[RunnableConfig], reports: Sequence[CompletionReport | None]
+) -> list[RunnableConfig]:
+    return [model_config(*row) for row in zip(configs, reports, strict=True)]
+
+
+def _replies(
+    outputs: Sequence[Any], reports: Sequence[CompletionReport | None]
+) -> list[Reply | Exception]:
+    if len(outputs) != len(reports):
+        error = ValueError(f"The model gave {len(outputs)} texts for {len(reports)}.")
+        return [error] * len(reports)
+    return [reply_of(*row) for row in zip(outputs, reports, strict=True)]
+
+
+def name_of(model: Runnable[Any, Any]) -> str:
+    """What records call a model."""
+    told = ("display_name", "model_name", "model", "model_id", "repo_id")
+    names = (getattr(model, name, None) for name in told)
+    return next((name for name in names if isinstance(name, str) and name), model.get_name())
+
+
+def _asked_as(model: Runnable[Any, Any], candidates: int) -> Runnable[Any, Any]:
+    """A model in the form in which it tells most, and gives as many different texts as wanted."""
+    if isinstance(model, BaseLLM):
+        return Generations(model, candidates)
+    if isinstance(model, BaseChatModel) and candidates > 1:
+        return Apart(model)
+    return model
+
+
+def _innermost(model: Runnable[Any, Any]) -> Runnable[Any, Any]:
+    """The model inside of ``.bind``, ``.with_config`` and ``.with_retry``."""
+    while isinstance(model, RunnableBindingBase):
+        model = model.bound
+    return model
+
+
+def _with_innermost(
+    model: Runnable[Any, Any], asked_as: Callable[[Runnable[Any, Any]], Runnable[Any, Any]]
+) -> Runnable[Any, Any]:
+    """The same with every model inside of it put into another form."""
+    if isinstance(model, RunnableBindingBase):
+        return model.model_copy(update={"bound": _with_innermost(model.bound, asked_as)})
+    if isinstance(model, RunnableWithFallbacks):
+        inside = [_with_innermost(one, asked_as) for one in (model.runnable, *model.fallbacks)]
+        return model.model_copy(update={"runnable": inside[0], "fallbacks": inside[1:]})
+    return asked_as(model)

@@ -1,0 +1,88 @@
+"""Calling functions of the user, sync or async, from sync and from async code.
+
+The way of an answer is written once, as coroutines that call the user's functions (checks, the
+scorer of a gate) through a `Caller`. Under `ainvoke` that is `Elsewhere`: what is async is awaited,
+what is not runs in a thread, and the event loop stays free. Under `invoke` it is `Here`: every call
+is at its end when it returns, so that the coroutine never waits and `finished` takes its result.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import inspect
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol, TypeVar
+
+from langchain_core.runnables.config import run_in_executor
+
+T = TypeVar("T")
+
+
+class Caller(Protocol):
+    """How functions of the user are called."""
+
+    @staticmethod
+    async def call(function: Callable[..., Any], *args: Any) -> Any:
+        """What a function gives, awaited where it is async."""
+
+    @staticmethod
+    async def each(work: Iterable[Awaitable[T]]) -> list[T]:
+        """The results of all, in order."""
+
+
+class Here:
+    """Calls in this thread, one after the other."""
+
+    @staticmethod
+    async def call(function: Callable[..., Any], *args: Any) -> Any:
+        """What a function gives; where it is async, after a loop of its own has run it."""
+        result = function(*args)
+        return _run(result) if inspect.isawaitable(result) else result
+
+    @staticmethod
+    async def each(work: Iterable[Awaitable[T]]) -> list[T]:
+        """The results of all, in order."""
+        return [await one for one in work]
+
+
+class Elsewhere:
+    """Calls that leave the event loop free: async functions on it, others in threads."""
+
+    @staticmethod
+    async def call(function: Callable[..., Any], *args: Any) -> Any:
+        """What a function gives."""
+        if inspect.iscoroutinefunction(function):
+            return await function(*args)
+        result = await run_in_executor(None, function, *args)
+        return await result if inspect.isawaitable(result) else result
+
+    @staticmethod
+    async def each(work: Iterable[Awaitable[T]]) -> list[T]:
+        """The results of all, in order; they run side by side."""
+        return list(await asyncio.gather(*work))
+
+
+def finished(coroutine: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine that calls through `Here`, and so never waits."""
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    coroutine.close()
+    raise RuntimeError("A call of sync code waited for an event loop.")
+
+
+def _run(awaitable: Awaitable[T]) -> T:
+    async def whole() -> T:
+        return await awaitable
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(whole())
+    # sync code below a running loop: that loop cannot be entered again from here
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(contextvars.copy_context().run, asyncio.run, whole()).result()

@@ -1,0 +1,356 @@
+"""What runs around an answer: the chains and models under way, by LangChain's own callbacks.
+
+While an aligner lives, a handler notes for every chain that runs which model calls have ended below
+it, and what each step of a sequence took and gave. An example, ``prompt | model | aligner``::
+
+    start chain   RunnableSequence                run A, input {"q": "Why?"}
+    start chain     ChatPromptTemplate            below A, tag "seq:step:1"
+    end chain       ChatPromptTemplate            A.steps[1] = ({"q": "Why?"}, ChatPromptValue)
+    start model     model                         below A, tag "seq:step:2", prompt [Human("Why?")]
+    end model       model                         A.calls = [Call([Human("Why?")], "So.", step=2)]
+    start chain     MetaAlignerRunnable           below A: looks into A.calls for the call that
+                                                  gave its input "So."
+    end chain       RunnableSequence              A goes, and all that it held
+
+The handler changes nothing for others. It hears the events of the async manager in the loop's own
+thread and in order without being ``run_inline``: see `in_order`.
+
+There are no locks: the garbage collector may close an abandoned stream inside any of these
+functions, and the end of the stream comes back here. Each step is one atomic operation instead.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import weakref
+from collections import OrderedDict, deque
+from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+from uuid import UUID
+
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.messages import BaseMessage, HumanMessage, convert_to_messages
+from langchain_core.outputs import LLMResult
+from langchain_core.prompt_values import ChatPromptValue, PromptValue
+from langchain_core.tracers.context import register_configure_hook
+
+from langchain_metaaligner.edit.in_order import in_order
+
+EDITING_TAG = "metaaligner:editing"
+"""Marks the model runs of an aligner itself, whose prompts are no questions."""
+
+CALLS_PER_RUN = 256
+"""Ended model calls that a run remembers."""
+
+MESSAGES = 10_000
+"""Replies that are remembered outside of runs, for as long as their message objects live."""
+
+RUNS = 100_000
+"""Runs that may be open at a time; beyond, the oldest is forgotten."""
+
+STRAYS = 1_000
+"""Open runs of ended roots that are remembered: some will never end."""
+
+Prompt = Sequence[BaseMessage]
+
+
+def watch(owner: object) -> None:
+    """Note what runs from now on, for as long as ``owner`` lives."""
+    global _hooked
+    with _switch:
+        if not _hooked:
+            # LangGraph configures only its root run: the runs below inherit their handlers.
+            register_configure_hook(_recorder_var, inheritable=True)
+            _hooked = True
+        if id(owner) not in _owners:
+            _owners[id(owner)] = weakref.finalize(owner, _unwatch, id(owner))
+
+
+def pending() -> dict[str, int]:
+    """How many runs and messages are remembered at this moment."""
+    return {"runs": len(recorder.runs), "messages": len(recorder.messages)}
+
+
+@dataclass(eq=False, slots=True)
+class Call:
+    """A reply and what led to it.
+
+    Attributes:
+        prompt: what the model was asked; None where that was not to be heard.
+        text: what it replied.
+        message: the reply as a message, where the model is a chat model.
+        message_id: the id of that.
+        step: the place in a sequence from which the reply came.
+        answered: whether an aligner has found its question by this call.
+    """
+
+    prompt: Prompt | None
+    text: str
+    message: weakref.ref[BaseMessage] | None = None
+    message_id: str | None = None
+    step: int | None = None
+    answered: bool = False
+
+
+class Run:
+    """A chain or model run that has not ended yet.
+
+    Attributes:
+        parent: the run around it, if that was seen.
+        root: the outermost run around it that had not ended when it began.
+        step: its place in the parent, if that is a sequence.
+        is_node: whether it is a node of a LangGraph graph.
+        input: what it was started with; in a stream that is known only at its end.
+        prompt: of a model run, its input; of an aligner's run, the prompt that was found.
+        calls: the replies from runs below it that have ended.
+        steps: of a sequence, what each ended step took and gave; None in the place of a value that
+            no prompt or answer can be read from.
+        last: the place of the step that ended last, and what it gave.
+        open: of a root, the runs below it that have not ended.
+    """
+
+    __slots__ = (
+        "calls",
+        "ended",
+        "input",
+        "is_node",
+        "last",
+        "open",
+        "parent",
+        "prompt",
+        "root",
+        "step",
+        "steps",
+    )
+
+    def __init__(self, parent: Run | None, step: int | None) -> None:
+        self.ended = False
+        self.parent = parent
+        self.root: Run = self if parent is None or parent.root.ended else parent.root
+        self.step = step
+        self.is_node = False
+        self.input: Any = None
+        self.prompt: Prompt | None = None
+        self.calls: deque[Call] = deque(maxlen=CALLS_PER_RUN)
+        self.steps: dict[int, tuple[Any, Any]] = {}
+        self.last: tuple[int, Any] = (0, None)
+        self.open: set[UUID] = set()
+
+
+class Recorder(BaseCallbackHandler):
+    """Notes runs and model calls."""
+
+    ignore_retry = ignore_custom_event = True
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Forget everything."""
+        self.runs: OrderedDict[UUID, Run] = OrderedDict()
+        self.strays: deque[UUID] = deque()
+        # the prompt is None where one object was the reply to different prompts
+        self.messages: OrderedDict[int, tuple[weakref.ref[BaseMessage], Prompt | None]]
+        self.messages = OrderedDict()
+
+    @property
+    def ignore_chain(self) -> bool:
+        """Whether nobody wants to know."""
+        return not _owners
+
+    ignore_llm = ignore_chat_model = ignore_agent = ignore_retriever = ignore_chain
+
+    @in_order
+    def on_chain_start(self, serialized: Any, inputs: Any, **about: Any) -> None:
+        """Note a chain."""
+        run = self._start(**about)
+        run.input = inputs
+        node = (about.get("metadata") or {}).get("langgraph_node")
+        run.is_node = node is not None and node == about.get("name")
+
+    @in_order
+    def on_chat_model_start(self, serialized: Any, messages: Any, **about: Any) -> None:
+        """Note a chat model and its prompt."""
+        if EDITING_TAG not in (about.get("tags") or ()):
+            self._start(**about).prompt = tuple(messages[0])
+
+    @in_order
+    def on_llm_start(self, serialized: Any, prompts: Any, **about: Any) -> None:
+        """Note a text model and its prompt."""
+        if EDITING_TAG not in (about.get("tags") or ()):
+            self._start(**about).prompt = (HumanMessage(prompts[0]),)
+
+    @in_order
+    def on_chain_end(self, outputs: Any, *, run_id: UUID, **about: Any) -> None:
+        """Note what a chain gave."""
+        run = self.runs.get(run_id)
+        if run is None:
+            return
+        taken = about.get("inputs", run.input)  # in a stream, what came in is told at the end
+        self._end(run_id, [outputs] if isinstance(outputs, str | BaseMessage) else ())
+        if run.step is not None and run.parent is not None:
+            run.parent.steps[run.step] = (_readable(taken), _readable(outputs))
+            run.parent.last = (run.step, outputs)
+
+    @in_order
+    def on_llm_end(self, response: LLMResult, *, run_id: UUID, **about: Any) -> None:
+        """Note what a model replied."""
+        generations = response.generations[0] if response.generations else ()
+        replies = [getattr(reply, "message", reply.text) for reply in generations]
+        if run_id in self.runs:
+            self._end(run_id, replies)
+        elif EDITING_TAG not in (about.get("tags") or ()):
+            self._unheard(replies, **about)
+
+    @in_order
+    def on_chain_error(self, error: BaseException, *, run_id: UUID, **about: Any) -> None:
+        """Note that a run has ended without a reply."""
+        self._end(run_id)
+
+    @in_order
+    def on_llm_error(self, error: BaseException, *, run_id: UUID, **about: Any) -> None:
+        """Note that a model has failed."""
+        self._end(run_id)
+
+    @in_order
+    def on_tool_start(self, serialized: Any, input_str: str, **about: Any) -> None:
+        """Note a tool or a retriever."""
+        self._start(**about)
+
+    on_retriever_start = on_tool_start
+
+    @in_order
+    def on_tool_end(self, output: Any, *, run_id: UUID, **about: Any) -> None:
+        """Note that one has ended. What models wrote in it is its own affair, and no answer."""
+        run = self.runs.get(run_id)
+        if run is None:
+            return
+        run.calls.clear()
+        self._end(run_id)
+        if run.step is not None and run.parent is not None:
+            run.parent.steps[run.step] = (None, None)
+
+    on_retriever_end = on_tool_error = on_retriever_error = on_tool_end
+
+    @in_order
+    def on_llm_new_token(self, *args: Any, **about: Any) -> None:
+        """Nothing, and no thread for it."""
+
+    @in_order
+    def on_stream_event(self, *args: Any, **about: Any) -> None:
+        """Nothing, and no thread for it."""
+
+    def _start(self, run_id: UUID, parent_run_id: UUID | None = None, **about: Any) -> Run:
+        run = Run(self._parent(parent_run_id), sequence_step(about.get("tags") or ()))
+        run.root.open.add(run_id)
+        self.runs[run_id] = run
+        if len(self.runs) > RUNS:
+            self.runs.popitem(last=False)
+        return run
+
+    def _parent(self, run_id: UUID | None) -> Run | None:
+        around = chain((run_id,), _traced_runs()) if run_id else ()
+        return next(filter(None, map(self.runs.get, around)), None)
+
+    def _end(self, run_id: UUID, replies: Sequence[str | BaseMessage] = ()) -> None:
+        run = self.runs.pop(run_id, None)
+        if run is None:
+            return
+        run.ended = True
+        run.root.open.discard(run_id)
+        self.strays.extend(run.open)
+        while len(self.strays) > STRAYS:
+            self.runs.pop(self.strays.popleft(), None)
+        if run.prompt is not None:
+            run.calls.extend(self._call(run.prompt, reply) for reply in replies)
+        if run.parent is not None:
+            for call in run.calls:
+                call.step = run.step
+            run.parent.calls.extend(run.calls)
+
+    def _unheard(
+        self, replies: Sequence[str | BaseMessage], parent_run_id: UUID | None = None, **about: Any
+    ) -> None:
+        """A reply of a text model whose start LangChain told to nobody but inline handlers."""
+        parent, step = self._parent(parent_run_id), sequence_step(about.get("tags") or ())
+        if parent is None:
+            return
+        known = step is not None and not parent.is_node
+        prompt = as_prompt(step_input(parent, step)) if known and step else None
+        for text in replies:
+            if isinstance(text, str):
+                parent.calls.append(Call(prompt, text, step=step))
+
+    def _call(self, prompt: Prompt, reply: str | BaseMessage) -> Call:
+        if isinstance(reply, str):
+            return Call(prompt, reply)
+        key, messages = id(reply), self.messages
+
+        def gone(ref: weakref.ref[BaseMessage]) -> None:
+            if messages.get(key, (None,))[0] is ref:
+                messages.pop(key, None)
+
+        known, its_prompt = messages.get(key, (None, None))
+        ambiguous = known is not None and known() is reply and its_prompt != prompt
+        ref = weakref.ref(reply, gone)
+        messages[key] = (ref, None if ambiguous else prompt)
+        if len(messages) > MESSAGES:
+            messages.popitem(last=False)
+        return Call(prompt, str(reply.text), ref, reply.id)
+
+
+def sequence_step(tags: Sequence[str]) -> int | None:
+    """The place of a run in its sequence, which LangChain tells by a tag."""
+    return next((int(tag[9:]) for tag in tags if tag.startswith("seq:step:")), None)
+
+
+def step_input(sequence: Run, step: int) -> Any:
+    """What a step of a sequence was given; None where that is not known."""
+    return sequence.input if step == 1 else sequence.steps.get(step - 1, (None, None))[1]
+
+
+def as_prompt(value: Any) -> Prompt | None:
+    """What a text model is asked by a value, if it is one that models take: its text."""
+    if isinstance(value, str):
+        return (HumanMessage(value),)
+    if isinstance(value, list | tuple) and value:
+        try:
+            value = ChatPromptValue(messages=convert_to_messages(value))
+        except (ValueError, NotImplementedError, TypeError, KeyError):
+            return None  # a list of other things
+    return (HumanMessage(value.to_string()),) if isinstance(value, PromptValue) else None
+
+
+def _readable(value: Any) -> Any:
+    """A value that prompts and answers are read from; others are not held on to."""
+    return value if isinstance(value, str | BaseMessage | PromptValue | list | tuple) else None
+
+
+def _traced_runs() -> Iterator[UUID]:
+    """The runs around this code by LangSmith's count, innermost first.
+
+    It alone knows what lies around a ``@traceable`` function, of which no handler hears.
+    """
+    from langsmith.run_helpers import get_current_run_tree
+
+    tree = get_current_run_tree()
+    order = tree.dotted_order if tree else ""
+    yield from map(UUID, reversed(re.findall(r"[0-9a-f-]{36}(?=\.|$)", order)))
+
+
+def _unwatch(key: int) -> None:
+    with _switch:
+        _owners.pop(key, None)
+        if not _owners:
+            recorder.forget()
+
+
+_owners: dict[int, Any] = {}
+_switch = threading.RLock()  # the collector may call `_unwatch` inside `watch`
+_hooked = False
+recorder = Recorder()
+_recorder_var: ContextVar[Recorder | None] = ContextVar("metaaligner", default=recorder)

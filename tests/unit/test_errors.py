@@ -1,0 +1,94 @@
+"""The error tree: each error says what to do, and crosses the borders of processes."""
+
+import copy
+import pickle
+from concurrent.futures import ProcessPoolExecutor
+from importlib import import_module
+from multiprocessing import get_context
+from pkgutil import walk_packages
+
+import pytest
+
+import langchain_metaaligner
+from langchain_metaaligner import Alignment
+from langchain_metaaligner.errors import (
+    CheckpointError,
+    EditRejectedError,
+    MetaAlignerError,
+    MissingExtraError,
+)
+
+REJECTED = Alignment(
+    text="draft", original="draft", decision="kept", reason="empty", detail="Nothing.", question="q"
+)
+
+
+def tree(root=MetaAlignerError):
+    yield root
+    for branch in root.__subclasses__():
+        yield from tree(branch)
+
+
+def every_error():
+    """All errors of the package, wherever they are defined."""
+    for module in walk_packages(langchain_metaaligner.__path__, "langchain_metaaligner."):
+        if module.name.rpartition(".")[2].endswith(("error", "errors")):
+            import_module(module.name)
+    return sorted(set(tree()), key=lambda cls: cls.__name__)
+
+
+def made(cls):
+    if cls is EditRejectedError:
+        return cls(REJECTED)
+    if cls is MissingExtraError:
+        return cls("The evaluation", "eval")
+    if cls is CheckpointError:
+        return cls("The Hub cannot be reached.", retryable=True)
+    return cls("Something is wrong.")
+
+
+def fail(cls):
+    raise made(cls)
+
+
+@pytest.mark.parametrize("cls", every_error())
+class TestEveryError:
+    def test_it_comes_back_from_a_pickle(self, cls):
+        error = made(cls)
+        error.add_note("seen on Monday") if hasattr(error, "add_note") else None
+        for twin in (pickle.loads(pickle.dumps(error)), copy.deepcopy(error)):
+            assert type(twin) is cls
+            assert str(twin) == str(error)
+            assert twin.retryable == error.retryable
+            assert getattr(twin, "alignment", None) == getattr(error, "alignment", None)
+
+    def test_it_says_what_to_do_next(self, cls):
+        assert isinstance(made(cls).retryable, bool)
+        assert made(cls).hint.endswith(".")
+
+
+def test_the_tree_is_drawn_at_the_top():
+    import langchain_metaaligner.errors as module
+
+    drawn = module.__doc__
+    for cls in every_error():
+        if cls.__module__ == module.__name__:
+            assert f"{cls.__name__} " in drawn or cls is MetaAlignerError
+
+
+def test_through_a_pool_of_processes():
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        futures = [pool.submit(fail, cls) for cls in (EditRejectedError, MissingExtraError)]
+        with pytest.raises(EditRejectedError, match="Nothing") as rejected:
+            futures[0].result()
+        assert rejected.value.alignment == REJECTED
+        with pytest.raises(MissingExtraError, match=r"langchain-metaaligner\[eval\]"):
+            futures[1].result()
+
+
+def test_what_another_try_can_help():
+    assert not EditRejectedError(REJECTED).retryable
+    failed = Alignment(text="d", original="d", decision="kept", reason="error", detail="Gone.")
+    assert EditRejectedError(failed).retryable
+    assert CheckpointError("x", retryable=True).retryable
+    assert not CheckpointError("x").retryable
