@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from transformers import LogitsProcessor
 
+from langchain_metaaligner.decode.row import Row
+
 
 class Place:
     """Which token of its draft an edit would go on with, as far as that is certain.
@@ -67,6 +69,15 @@ class Place:
             self._at = sure[0] + 1 if sure else None
         self._before = token
         self._behind = self._behind if self._at is None else self._at
+
+
+def place_of(row: Row) -> Place | None:
+    """Where an edit stands in its draft; None where the dial is off, or there is no draft."""
+    if not row.decoding.caution or not row.draft:
+        return None
+    place = Place([*row.draft, row.model.tokenizer.eos_token_id])
+    place.follow(*row.ids)
+    return place
 
 
 def foretold(place: Place, guesses: Sequence[int]) -> list[int | None]:

@@ -91,7 +91,9 @@ PROMPTS = [
 
 
 def edits(**options):
-    return AlignerLLM(model="mini", device="cpu", **options).batch(PROMPTS)
+    llm = AlignerLLM(model="mini", device="cpu", **options)
+    rows = zip(PROMPTS, DRAFTS, strict=True)
+    return [llm.invoke(prompt, draft=draft) for prompt, (draft, _) in rows]
 
 
 @pytest.mark.parametrize("caution", [0.0, 1.0, 4.0, 9.0])
@@ -118,8 +120,8 @@ def test_the_checkpoint_has_its_own(tmp_path):
     told = json.loads((folder / "metaaligner.json").read_text())
     (folder / "metaaligner.json").write_text(json.dumps({**told, "caution": 1000}))
     prompt, (draft, objectives) = PROMPTS[0], DRAFTS[0]
-    assert AlignerLLM(model=str(folder)).invoke(prompt) == draft
-    assert AlignerLLM(model=str(folder), caution=0).invoke(prompt) != draft
+    assert AlignerLLM(model=str(folder)).invoke(prompt, draft=draft) == draft
+    assert AlignerLLM(model=str(folder), caution=0).invoke(prompt, draft=draft) != draft
     aligner = MetaAlignerRunnable(objectives=objectives, model=str(folder), caution=0)
     assert aligner.align("What do cats do?", draft).decision == "edited"
     (folder / "metaaligner.json").write_text(json.dumps({**told, "caution": "much"}))
