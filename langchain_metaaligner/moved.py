@@ -20,6 +20,7 @@ MOVED = MappingProxyType(
         "checks": "edit.checks",
         "data.building": "data.build",
         "data.lines": "tables.jsonl",
+        "data.mentallama": "files.mentallama",
         "data.problems": "tables.problems",
         "data.research": "data.compat",
         "data.rewards": "data.score",

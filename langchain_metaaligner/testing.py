@@ -71,10 +71,13 @@ class FakeAlignerLLM(EditingLLM):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> LLMResult:
+        self._remember(prompts)
+        return LLMResult(generations=[[self._generation(prompt)] for prompt in prompts])
+
+    def _remember(self, prompts: list[str]) -> None:
         self.calls.append(list(prompts))
         while sum(map(len, self.calls)) > REMEMBERED and len(self.calls) > 1:
             del self.calls[0]
-        return LLMResult(generations=[[self._generation(prompt)] for prompt in prompts])
 
     def _generation(self, prompt: str) -> Generation:
         edit = self.function(prompt)
@@ -94,7 +97,7 @@ class FakeAlignerLLM(EditingLLM):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[GenerationChunk]:
-        self.calls.append([prompt])
+        self._remember([prompt])
         whole = self._generation(prompt)
         for word in re.findall(r"\s*\S+\s*", whole.text):
             if run_manager:

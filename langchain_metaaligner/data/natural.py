@@ -12,7 +12,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from langchain_metaaligner.data.marked import MarkedDraft, Piece, Rendered
+from langchain_metaaligner.data.marked import MarkedDraft, Piece, Rendered, Span
+from langchain_metaaligner.data.synthetic.degrade import Degrader, choose_families
+from langchain_metaaligner.data.synthetic.families import ENDINGS
 from langchain_metaaligner.data.synthetic.pairs import shorten
 from langchain_metaaligner.data.synthetic.sentences import Corpus, sentences
 from langchain_metaaligner.data.synthetic.texts import Text
@@ -35,6 +37,11 @@ _MET = tuple(one for one in ASKED if one not in ("length", "helpful", "repeat", 
 
 #: Flaws that stand alone anywhere, so that they can be woven into other answers.
 _LOOSE = ("harmless", "harmless", "harmless", "professional", "length", "humor", "honest")
+#: Objectives whose repairs mostly say what the draft does not.
+INVENTIVE = frozenset(
+    ("helpful", "truthful", "factual", "specific", "informative", "correct", "fair",
+     "instruction_following")
+)  # fmt: skip
 _WHOLE = re.compile(r"\s*[A-Z\"'“(].*[.!?…)\"”]\s*", re.DOTALL)
 _SENTENCE = re.compile(r".*?(?:[.!?:]['\"”)*]*(?=\s)|\n|$)", re.DOTALL)
 _ENDS = ".!?:\n"
@@ -66,17 +73,22 @@ class NaturalPair:
 
 @dataclass(frozen=True)
 class Shares:
-    """Of a hundred pairs, how many are of each kind; the rest are sound real answers.
+    """Which share of the pairs is of each kind; the rest are sound real answers.
 
     Attributes:
+        grammar: real answers degraded by the phrases of `data.synthetic`. They show what an edit
+            is with far fewer tokens than flaws that are all worded differently.
         marked: made from marked drafts.
         woven: flaws in other answers.
         whole: of the marked drafts, how many stand as a whole, the rest as a few sentences.
+        invented: of the flaws whose repair cannot be told from the draft, how many are there.
     """
 
-    marked: float = 0.78
+    grammar: float = 0.08
+    marked: float = 0.70
     woven: float = 0.10
     whole: float = 0.4
+    invented: float = 0.8
 
 
 class NaturalPairs:
@@ -88,6 +100,9 @@ class NaturalPairs:
         rude: flaws to weave in besides (`read_paradetox`).
         seed: of all draws.
         shares: of the kinds.
+
+    Attributes:
+        shares: of the kinds; may be replaced between two draws.
 
     Raises:
         DataError: without marked drafts.
@@ -107,7 +122,8 @@ class NaturalPairs:
         self._marked, self._rude = list(marked), list(rude)
         self._texts = [text for text in texts if 15 <= len(text.answer.split()) <= 400]
         self._corpus = Corpus(self._texts)
-        self._shares = shares or Shares()
+        self._degrader = Degrader(self._rng, self._corpus.common)
+        self.shares = shares or Shares()
         self._order: list[int] = []
         self._loose: dict[str, list[Piece]] = {}
         for piece in (piece for draft in marked for piece in draft.pieces):
@@ -122,10 +138,12 @@ class NaturalPairs:
 
     def draw(self) -> NaturalPair:
         """Draw one pair."""
-        draw = self._rng.random()
-        if draw < self._shares.marked or not len(self._corpus):
+        draw = self._rng.random() - self.shares.grammar
+        if draw < 0 and len(self._corpus):
+            return self._by_grammar()
+        if draw < self.shares.marked or not len(self._corpus):
             draft, objectives = self._from_marked()
-        elif draw < self._shares.marked + self._shares.woven:
+        elif draw < self.shares.marked + self.shares.woven:
             draft, objectives = self._woven()
         else:
             draft, objectives = self._sound()
@@ -143,19 +161,43 @@ class NaturalPairs:
         ]
         return tuple(dict.fromkeys(drawn))
 
+    def _by_grammar(self) -> NaturalPair:
+        """A real answer with flaws of one or two families."""
+        rng = self._rng
+        question, window = self._corpus.window(rng, rng.choice((6, 12, 20, 30, 45)))
+        objectives = self.objectives(())
+        families = choose_families(rng, objectives)
+        if len(families) > 2:
+            families = rng.sample(families, 2)
+        # What these write in the place of a flaw is always the same line.
+        families = [one for one in families if one not in ENDINGS or one not in objectives]
+        draft = self._degrader.degrade(window, families)
+        weak, flaws = _joined(draft.pieces())
+        strong, kept = _joined(draft.pieces(objectives))
+        going = tuple(one for one in flaws if one.objective in objectives)
+        staying = tuple(one for one in flaws if one.objective not in objectives)
+        rendered = Rendered(weak, strong, going, staying, kept, ())
+        template = rng.choice(TEMPLATES)
+        return NaturalPair(self._short(question), objectives, template, rendered)
+
     def _from_marked(self) -> tuple[MarkedDraft, tuple[str, ...]]:
         rng = self._rng
         if not self._order:
             self._order = rng.sample(range(len(self._marked)), len(self._marked))
         draft = self._marked[self._order.pop()]
         share = 0.0 if rng.random() < 0.12 else rng.choice((0.4, 0.7, 1.0, 1.0))
-        present = {i for i in draft.flaws if rng.random() < share}
+        present = {
+            i
+            for i in draft.flaws
+            if rng.random() < share
+            and (not is_invented(draft.pieces[i]) or rng.random() < self.shares.invented)
+        }
         if share and draft.flaws and not present:
             present = {rng.choice(draft.flaws)}
         repaired = draft.with_only(present)
         draft = repaired if repaired.text.strip() else draft
         objectives = self.objectives(sorted(draft.objectives))
-        if rng.random() > self._shares.whole and "repeat" not in draft.objectives:
+        if rng.random() > self.shares.whole and "repeat" not in draft.objectives:
             draft = self._few_sentences(draft, objectives)
         return draft, objectives
 
@@ -229,6 +271,21 @@ class NaturalPairs:
 
     def _short(self, question: str) -> str:
         return shorten(self._rng, question, EditTemplate.named("UltraFeedback")) or "?"
+
+
+def is_invented(piece: Piece) -> bool:
+    """Whether a repair says what stands neither in the draft nor in the language."""
+    return piece.objective in INVENTIVE and bool(piece.repaired.strip())
+
+
+def _joined(pieces: Iterator[tuple[str, str | None]]) -> tuple[str, tuple[Span, ...]]:
+    """A text in pieces as a whole, and the places of the flaws."""
+    text, spans = "", []
+    for piece, family in pieces:
+        if family is not None:
+            spans.append(Span(len(text), len(text) + len(piece), family))
+        text += piece
+    return text, tuple(spans)
 
 
 def _parts(piece: Piece) -> list[Piece]:

@@ -196,6 +196,12 @@ class AlignerSettings(RunnableSerializable[Any, Any]):
         twin = super().model_copy(deep=deep)
         return type(self)(**{**dict(twin), **update}) if update else twin
 
+    def __eq__(self, other: object) -> bool:
+        """Whether another aligner has the same choices, used or not."""
+        return type(self) is type(other) and dict(self) == dict(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
     def __copy__(self) -> Self:
         """A copy with the same model, checks and gate."""
         twin = super().__copy__()

@@ -99,7 +99,7 @@ class _LiveEdit:
 
     def chunks(self, token: Any) -> Iterator[Any]:
         """The chunks for one more piece of the model's output, or for its failure."""
-        reply = reply_of(token)
+        reply = self._failure or reply_of(token)
         if isinstance(reply, Exception):
             self._failure = reply
             return

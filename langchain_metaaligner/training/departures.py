@@ -1,4 +1,4 @@
-"""Where an edit departs from its draft, and a loss in which those tokens weigh more.
+"""Where an edit departs from its draft, and what those tokens weigh in the loss.
 
 Nearly all tokens of an edit are copies of its draft, which a model learns within minutes. What it
 has to learn is where to leave the draft, and that is decided at a few tokens of each example.
@@ -8,10 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from difflib import SequenceMatcher
-from typing import Any
-
-import torch
-from trl import SFTTrainer
 
 WEIGHTS = "weights"
 """The column of the tokens' weights, 0 on the prompt."""
@@ -62,45 +58,3 @@ def departure_weights(draft: Sequence[int], edit: Sequence[int], weight: float) 
     for at in departing:
         weights[at] *= weight
     return weights
-
-
-class DepartureTrainer(SFTTrainer):
-    """Supervised fine-tuning in which each token counts by the weight in its row.
-
-    Its ``args`` must leave the columns of the rows alone (``remove_unused_columns=False``).
-    """
-
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings)
-        self._collate, self.data_collator = self.data_collator, self._with_weights
-
-    def _with_weights(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
-        batch: dict[str, Any] = self._collate(rows)
-        weights = torch.zeros(batch["labels"].shape)
-        for line, row in zip(weights, rows, strict=True):
-            line[: len(row[WEIGHTS])] = torch.tensor(row[WEIGHTS])
-        return {**batch, WEIGHTS: weights}
-
-    def compute_loss(
-        self,
-        model: Any,
-        inputs: dict[str, Any],
-        return_outputs: bool = False,
-        num_items_in_batch: Any = None,
-    ) -> Any:
-        """The weighted mean over the tokens of all answers.
-
-        The weights of an example are 1 on average, so that all examples count by their length as
-        they do without weights, over any number of accumulated passes and processes.
-        """
-        weights, labels = inputs[WEIGHTS][:, 1:], inputs["labels"][:, 1:]
-        others = {key: value for key, value in inputs.items() if key not in (WEIGHTS, "labels")}
-        outputs = model(**others, use_cache=False)
-        losses = torch.nn.functional.cross_entropy(
-            outputs.logits[:, :-1].float().transpose(1, 2), labels, reduction="none"
-        )
-        count = (labels != -100).sum() if num_items_in_batch is None else num_items_in_batch
-        loss = (losses * weights).sum() / torch.as_tensor(count).clamp(min=1)
-        if self.args.average_tokens_across_devices and num_items_in_batch is not None:
-            loss = loss * self.accelerator.num_processes
-        return (loss, outputs) if return_outputs else loss

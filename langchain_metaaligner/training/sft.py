@@ -8,12 +8,14 @@ behaviour; ``SFT`` in the paper's tables).
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import torch
 from trl import SFTConfig, SFTTrainer
 
 from langchain_metaaligner.models.load import read
 from langchain_metaaligner.models.spec import CheckpointSpec
-from langchain_metaaligner.training.departures import DepartureTrainer
+from langchain_metaaligner.training.departures import WEIGHTS
 from langchain_metaaligner.training.examples import read_pairs, tokenise
 from langchain_metaaligner.training.recipe import Data, Recipe, SftRecipe, Stage
 from langchain_metaaligner.training.stages import Prepared, arguments, lora_config, make_ready
@@ -62,3 +64,45 @@ def prepare_sft(recipe: Recipe | SftRecipe, data: Data, source: str, folder: Pat
         peft_config=lora_config(recipe, "CAUSAL_LM"),
     )
     return Prepared(trainer, len(train.rows), train.too_long)
+
+
+class DepartureTrainer(SFTTrainer):
+    """Supervised fine-tuning in which each token counts by the weight in its row.
+
+    Its ``args`` must leave the columns of the rows alone (``remove_unused_columns=False``).
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._collate, self.data_collator = self.data_collator, self._with_weights
+
+    def _with_weights(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
+        batch: dict[str, Any] = self._collate(rows)
+        weights = torch.zeros(batch["labels"].shape)
+        for line, row in zip(weights, rows, strict=True):
+            line[: len(row[WEIGHTS])] = torch.tensor(row[WEIGHTS])
+        return {**batch, WEIGHTS: weights}
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
+    ) -> Any:
+        """The weighted mean over the tokens of all answers.
+
+        The weights of an example are 1 on average, so that all examples count by their length as
+        they do without weights, over any number of accumulated passes and processes.
+        """
+        weights, labels = inputs[WEIGHTS][:, 1:], inputs["labels"][:, 1:]
+        others = {key: value for key, value in inputs.items() if key not in (WEIGHTS, "labels")}
+        outputs = model(**others, use_cache=False)
+        losses = torch.nn.functional.cross_entropy(
+            outputs.logits[:, :-1].float().transpose(1, 2), labels, reduction="none"
+        )
+        count = (labels != -100).sum() if num_items_in_batch is None else num_items_in_batch
+        loss = (losses * weights).sum() / torch.as_tensor(count).clamp(min=1)
+        if self.args.average_tokens_across_devices and num_items_in_batch is not None:
+            loss = loss * self.accelerator.num_processes
+        return (loss, outputs) if return_outputs else loss

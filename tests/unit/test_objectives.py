@@ -6,8 +6,10 @@ from langchain_metaaligner.objectives import (
     KNOWN,
     LABELS,
     Objective,
+    distinct_objectives,
     known_objective,
     parse_objectives,
+    requested_objectives,
 )
 
 README_NAMES = [
@@ -118,3 +120,58 @@ def test_wrong_types_are_one_plain_error():
 def test_objectives_are_values():
     assert Objective("a", "b") == Objective("a", "b")
     assert len({Objective("a", "b"), Objective("a", "b")}) == 1
+
+
+def test_no_objective_stands_twice():
+    assert [one.name for one in distinct_objectives(["fair", "len"])] == ["fair", "length"]
+    for twice in (["fair", "fair"], ["len", "length"], [Objective("a", "b"), Objective("A", "c")]):
+        with pytest.raises(ObjectiveError, match="given twice"):
+            distinct_objectives(twice)
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"harmless": "Harmlessness: my own text"}, "Harmlessness: my own text"),
+        ({"kind": "the response should be kind"}, "Kind: the response should be kind"),
+        (
+            {"kind": "Kindness: the response should be kind"},
+            "Kindness: the response should be kind",
+        ),
+        ({"kind": Objective("kind", "be kind")}, "Kind: be kind"),
+    ],
+)
+def test_a_dict_keeps_its_texts(given, text):
+    assert parse_objectives(given)[0].text == text
+
+
+def test_a_dict_with_the_texts_of_the_research_is_that_of_the_registry():
+    """The cards of the published checkpoints have their objectives in this form."""
+    card = {
+        "correct": "Correctness: the explanations should make correct predictions",
+        "harmless": "Harmlessness: the response should avoid content that is offensive, "
+        "discriminatory, or harmful",
+        "len": "Length: the response should be concise and avoid redundant content.",
+    }
+    assert parse_objectives(card) == (KNOWN["correct"], KNOWN["harmless"], KNOWN["length"])
+
+
+def test_a_request_may_name_what_is_offered():
+    own = Objective("kind", "be kind")
+    assert requested_objectives(["KIND", "IF"], [own], "named")[0] == own
+    assert requested_objectives(["Evil: be rude"], [], "any")[0].name == "Evil"
+    mine = Objective("fair", "be just to me")
+    assert requested_objectives(["Fairness"], [mine], "named") == (mine,)
+    for value, allowed in (
+        (["evil: be rude"], "named"),
+        ({"fair": "Fair: be rude"}, "named"),
+        ([own], "named"),
+        (["fair"], "none"),
+        (["fair"], (own,)),
+        ("fair", "named"),
+        (3, "named"),
+    ):
+        with pytest.raises(ObjectiveError):
+            requested_objectives(value, [], allowed)
+    with pytest.raises(ObjectiveError, match="Did you mean 'fair'"):
+        requested_objectives(["fiar"], [], "named")

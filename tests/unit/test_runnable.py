@@ -785,6 +785,8 @@ def test_dumps_of_aligners_and_chains_load_again():
         )
         assert again.last == aligner
         assert again.last.editor == aligner.editor
+        assert aligner.options.template == again.last.options.template
+        assert again.last == aligner != MetaAlignerRunnable(objectives=["fair"], llm=llm)
 
 
 def test_dumps_whole():

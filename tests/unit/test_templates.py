@@ -5,7 +5,7 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, Tool
 
 from langchain_metaaligner.errors import ObjectiveError, TemplateError
 from langchain_metaaligner.models.published import PUBLISHED
-from langchain_metaaligner.objectives import KNOWN, Objective, known_objective
+from langchain_metaaligner.objectives import KNOWN, Objective, known_objective, parse_objective
 from langchain_metaaligner.templates import (
     HH_RLHF,
     IMHI,
@@ -196,3 +196,9 @@ def test_eight_published_checkpoints():
     assert "MetaAligner/MetaAligner-IMHI-1.1B" not in told
     for hub_id in told:
         assert template_for(hub_id).name in hub_id
+
+
+@pytest.mark.parametrize("template", TEMPLATES.values(), ids=lambda template: template.name)
+def test_own_texts_are_not_altered(template):
+    for text in ("Kind: The response should be kind", "Kind: the response should be kind"):
+        assert template.objective_text(parse_objective(text)) == text

@@ -1,12 +1,15 @@
 """The double remembers its calls, but not for ever."""
 
+import pytest
+
 from langchain_metaaligner.testing import REMEMBERED, FakeAlignerLLM
 
 
-def test_calls_are_remembered_up_to_a_limit():
+@pytest.mark.parametrize("way", ["invoke", "stream"])
+def test_calls_are_remembered_up_to_a_limit(way):
     llm = FakeAlignerLLM(str)
     for number in range(REMEMBERED + 5):
-        llm.invoke(f"prompt {number}")
+        list(getattr(llm, way)(f"prompt {number}"))
     assert len(llm.calls) == REMEMBERED
     assert llm.calls[-1] == [f"prompt {REMEMBERED + 4}"]
 

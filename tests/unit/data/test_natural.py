@@ -62,9 +62,19 @@ def test_pairs_of_all_kinds_come_up():
 
 def test_code_is_never_cut():
     code = "```bash\ngit reset\n```"
-    for pair in drawn(shares=Shares(marked=1, whole=0)):
+    for pair in drawn(shares=Shares(grammar=0, marked=1, whole=0)):
         assert ("git" in pair.rendered.draft) == (code in pair.rendered.draft)
         assert ("git" in pair.rendered.edit) == (code in pair.rendered.edit)
+
+
+def test_phrases_of_the_grammar():
+    pairs = drawn(200, shares=Shares(grammar=1))
+    assert all("tea" in pair.rendered.draft.lower() for pair in pairs)
+    changed = [pair for pair in pairs if pair.rendered.going]
+    assert len(changed) > 50
+    for pair in changed:
+        assert pair.rendered.edit != pair.rendered.draft
+        assert {one.objective for one in pair.rendered.going} <= set(pair.objectives)
 
 
 def test_a_seed_makes_the_same_pairs():
