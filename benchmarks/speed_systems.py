@@ -7,13 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-from unittest.mock import patch
 
 import torch
 from transformers import GenerationConfig
 
-from langchain_metaaligner.decode import pointer
-from langchain_metaaligner.decode.answer import Answer, Decoding
+from langchain_metaaligner.decode.row import GUESSES, Decoding
 from langchain_metaaligner.decode.sharing import complete
 from langchain_metaaligner.models.checkpoint import Checkpoint
 
@@ -35,6 +33,11 @@ class Work:
     passes: int = 0
     tokens: int = 0
     keys: int = 0
+
+
+def cache_of(named: dict[str, Any]) -> Any:
+    """The cache among the arguments of a forward pass, by its old name or that of 5.24."""
+    return named.get("cache", named.get("past_key_values"))
 
 
 class Cipher:
@@ -64,7 +67,7 @@ class Cipher:
 
     def into(self, module: Any, args: Any, named: dict[str, Any]) -> Any:
         """Read the model's own writing; prompts are plain."""
-        ids, cache = named["input_ids"], named.get("past_key_values")
+        ids, cache = named["input_ids"], cache_of(named)
         own = torch.zeros_like(ids, dtype=torch.bool)
         if "spans" in named:  # a packed pass of ours: prompts and answers side by side
             own[0] = self._own(named)
@@ -74,7 +77,7 @@ class Cipher:
 
     def _own(self, named: dict[str, Any]) -> torch.Tensor:
         """Which tokens of a packed pass the model wrote, or may write next."""
-        rows, places = named["past_key_values"].rows, named["position_ids"][0]
+        rows, places = cache_of(named).rows, named["position_ids"][0]
         begun = torch.ones(int(rows.max()) + 1, dtype=torch.bool)
         begun[rows[places == 0]] = False  # a row whose prompt is read in this pass
         own = begun[rows]
@@ -101,7 +104,7 @@ def watched(checkpoint: Checkpoint, cipher: Cipher | None = None) -> Iterator[Wo
         if "spans" in named:
             work.keys += sum(one.real.shape[0] * one.reach for one in named["spans"])
         else:
-            cache = named.get("past_key_values")
+            cache = cache_of(named)
             before = cache.get_seq_length() if hasattr(cache, "get_seq_length") else 0
             work.keys += ids.shape[0] * (int(before) + ids.shape[1])
 
@@ -193,19 +196,19 @@ def continuous(checkpoint: Checkpoint, prompts: Sequence[str], most: int) -> Out
     return [_ended(checkpoint, result.generated_tokens) for result in results]
 
 
-def ours(checkpoint: Checkpoint, prompts: Sequence[str], most: int, size: int = 8) -> Outputs:
+def ours(
+    checkpoint: Checkpoint, prompts: Sequence[str], most: int, size: int = 8, guesses: int = GUESSES
+) -> Outputs:
     """This package: lookup decoding, rows that come and go."""
-    decoding = Decoding(max_new_tokens=most, batch_size=size)
-    answers: list[Answer] = []
+    decoding = Decoding(max_new_tokens=most, batch_size=size, guesses=guesses)
+    drafts = {prompt: draft_in(prompt) for prompt in prompts}
+    made = complete(checkpoint, prompts, decoding, shared=False, drafts=drafts)
+    return [list(completion.ids) for completion in made]
 
-    class Kept(Answer):
-        def __init__(self, *given: Any) -> None:
-            super().__init__(*given)
-            answers.append(self)
 
-    with patch("langchain_metaaligner.decode.sharing.Answer", Kept):
-        complete(checkpoint, prompts, decoding, shared=False)
-    return [answer.ids for answer in answers]
+def draft_in(prompt: str) -> str:
+    """The draft of an edit prompt."""
+    return prompt.rpartition(" | Answer: ")[2].removesuffix(" | Edit: ")
 
 
 def ours_wide(checkpoint: Checkpoint, prompts: Sequence[str], most: int) -> Outputs:
@@ -220,8 +223,7 @@ def ours_alone(checkpoint: Checkpoint, prompts: Sequence[str], most: int) -> Out
 
 def ours_without_guesses(checkpoint: Checkpoint, prompts: Sequence[str], most: int) -> Outputs:
     """The same loop, token after token."""
-    with patch.object(pointer.Track, "reaches", lambda self, most: []):
-        return ours(checkpoint, prompts, most)
+    return ours(checkpoint, prompts, most, guesses=0)
 
 
 @torch.inference_mode()

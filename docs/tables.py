@@ -85,6 +85,10 @@ def quality() -> str:
     return (DOCS / "quality" / "table.md").read_text(encoding="utf-8").strip()
 
 
+def natural() -> str:
+    return (DOCS / "natural" / "table.md").read_text(encoding="utf-8").strip()
+
+
 def speed() -> str:
     return (DOCS / "speed" / "table.md").read_text(encoding="utf-8").strip()
 
@@ -134,7 +138,7 @@ SECTIONS: dict[str, Sequence[Callable[[], str]]] = {
     "objectives.md": (objectives, templates),
     "models.md": (checkpoints,),
     "commands.md": (commands, evaluate_commands),
-    "mini.md": (quality,),
+    "bundled.md": (natural, quality),
     "speed.md": (speed,),
     "data.md": (data_commands,),
     "comparison.md": (miniature_hh_rlhf, miniature_ultrafeedback),

@@ -32,6 +32,9 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
             "full" the draft too.
         options: those of `MetaAlignerRunnable`.
 
+    Raises:
+        SettingError: if an option cannot be used; see `MetaAlignerRunnable` for other errors.
+
     >>> from langchain.agents import create_agent
     >>> from langchain_core.language_models import FakeListChatModel
     >>> from langchain_metaaligner.testing import FakeAlignerLLM
@@ -54,6 +57,11 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
         super().__init__()
         if record not in ("full", "slim"):
             raise SettingError(f"record is {record!r}. Give 'full' or 'slim'.")
+        if options.get("streaming", "checked") != "checked":
+            raise SettingError(
+                f"streaming={options['streaming']!r} has no effect in an agent, whose final turn "
+                "is shown whole once it is checked. Leave it out."
+            )
         self._name = name
         self._slim = record == "slim"
         self.aligner = MetaAlignerRunnable(**options)

@@ -9,94 +9,96 @@ import torch
 from transformers import GenerationConfig, StoppingCriteria, StoppingCriteriaList
 from transformers.generation.streamers import BaseStreamer
 
-from langchain_metaaligner.decode.answer import Answer
+from langchain_metaaligner.decode.row import Row
 
 
 class PlainLoop:
     """Rows that ``generate`` decodes together."""
 
     def __init__(self) -> None:
-        self.answers: list[Answer] = []
+        self.rows: list[Row] = []
 
-    def admit(self, answers: Sequence[Answer]) -> list[Answer]:
-        """Take new answers in; none of them is complete yet."""
-        self.answers += answers
+    def admit(self, rows: Sequence[Row]) -> list[Row]:
+        """Take new rows in; none of them is complete yet."""
+        self.rows += rows
         return []
 
-    def step(self) -> list[Answer]:
+    def step(self) -> list[Row]:
         """Decode all rows as far as the fullest of them has room.
 
         Returns:
-            The answers that are complete.
+            The rows that are complete.
         """
-        for answer, new in zip(self.answers, generate(self.answers), strict=True):
-            answer.extend(new)
-        complete = [answer for answer in self.answers if not answer.open]
-        self.answers = [answer for answer in self.answers if answer.open]
+        for row, new in zip(self.rows, generate(self.rows), strict=True):
+            row.extend(new)
+        complete = [row for row in self.rows if not row.open]
+        self.rows = [row for row in self.rows if row.open]
         return complete
 
-    def drop(self, answer: Answer) -> None:
-        """Leave an answer as it stands."""
-        self.answers.remove(answer)
+    def drop(self, row: Row) -> None:
+        """Leave a row as it stands."""
+        self.rows.remove(row)
 
     def room(self, length: int) -> int | None:
         """None: how many rows fit is found out by trying."""
         return None
 
 
-def generate(
-    batch: Sequence[Answer],
-    criteria: Sequence[StoppingCriteria] = (),
-    streamer: BaseStreamer | None = None,
-) -> list[list[int]]:
-    """One call of ``model.generate``, padded on the left, as far as every answer has room.
+def generate(batch: Sequence[Row], streamer: BaseStreamer | None = None) -> list[list[int]]:
+    """One call of ``model.generate``, padded on the left, as far as every row has room.
+
+    A row ends early once nobody waits for it.
 
     Args:
-        batch: at least one answer, all of one checkpoint and the same generation options.
-        criteria: may end rows early.
+        batch: at least one row, all of one model and the same generation options.
         streamer: is shown the ids as they are made.
 
     Returns:
-        The new ids of each answer. A row that ended before others is filled with pad ids.
+        The new ids of each row. One that ended before others is filled with pad ids.
     """
-    checkpoint, decoding = batch[0].checkpoint, batch[0].decoding
-    rows = [answer.row for answer in batch]
-    width = max(map(len, rows))
-    device = checkpoint.model.device
-    if any(answer.decoding.stop for answer in batch):
-        criteria = [*criteria, _StopTexts(batch, width)]
-    with checkpoint.generating:
-        output = checkpoint.model.generate(
+    model, decoding = batch[0].model, batch[0].decoding
+    prompts = [row.tokens for row in batch]
+    width = max(map(len, prompts))
+    device = model.model.device
+    with model.generating:
+        output = model.model.generate(
             input_ids=torch.tensor(
-                [[checkpoint.pad_id] * (width - len(row)) + row for row in rows], device=device
+                [[model.pad_id] * (width - len(ids)) + ids for ids in prompts], device=device
             ),
             attention_mask=torch.tensor(
-                [[0] * (width - len(row)) + [1] * len(row) for row in rows], device=device
+                [[0] * (width - len(ids)) + [1] * len(ids) for ids in prompts], device=device
             ),
             generation_config=GenerationConfig(  # type: ignore[no-untyped-call]
                 **{"do_sample": False, **decoding.options},
-                max_new_tokens=min(answer.room for answer in batch),
+                max_new_tokens=min(row.room for row in batch),
             ),
-            stopping_criteria=StoppingCriteriaList(criteria),
+            stopping_criteria=StoppingCriteriaList([_Ended(batch, width)]),
             streamer=streamer,
         )
     new: list[list[int]] = output[:, width:].tolist()
     return new
 
 
-class _StopTexts(StoppingCriteria):
-    """Ends each row of a batch once its answer holds a stop text."""
+class _Ended(StoppingCriteria):
+    """Ends each row of a batch once its answer holds a stop text, or nobody waits for it."""
 
-    def __init__(self, batch: Sequence[Answer], width: int) -> None:
-        self.rows = [(answer, list(answer.ids)) for answer in batch]
-        self.width = width
+    def __init__(self, batch: Sequence[Row], width: int) -> None:
+        self._rows = [(row, list(row.ids)) for row in batch]
+        self._width = width
 
     def __call__(
         self, input_ids: torch.Tensor, scores: tuple[torch.Tensor] | None, **kwargs: Any
     ) -> Any:
-        new = input_ids[:, self.width :].tolist()
+        beams = len(input_ids) // len(self._rows)
         ended = [
-            answer.decoding.cut(answer.checkpoint.decode(before + ids)) is not None
-            for (answer, before), ids in zip(self.rows, new, strict=True)
+            row.claim.lapsed or self._stopped(row, before + ids[self._width :])
+            for (row, before), group in zip(
+                self._rows, input_ids.view(-1, beams, input_ids.shape[1]).tolist(), strict=True
+            )
+            for ids in group
         ]
         return torch.tensor(ended, device=input_ids.device)
+
+    @staticmethod
+    def _stopped(row: Row, ids: Sequence[int]) -> bool:
+        return bool(row.decoding.stop) and row.decoding.cut(row.model.decode(ids)) is not None

@@ -2,12 +2,29 @@
 
 The tokens of all rows are packed one behind the other, so that everything but the attention is
 computed for real tokens only. The key and value of a token lie in the slot of its row that has the
-number of its position, and a query sees the slots up to its own position. So the keys of rejected
-guesses are never seen, and are overwritten once the row gets there.
+number of its position, and a query sees the slots up to its own position. So the keys of
+rejected guesses are never seen, and are overwritten once the row gets there.
+
+An example. Row A is being written: its last token ``a7`` has position 7 and is not read yet, and
+two guesses ``g8 g9`` are to be verified. Row B is new, and its prompt ``b0 b1 b2`` is read:
+
+    feeds             Feed([a7, g8, g9], start=7)    Feed([b0, b1, b2], start=0)
+    firsts            0                              2    (from where on is asked what comes next)
+    input_ids          a7   g8   g9   b0   b1   b2
+    position_ids        7    8    9    0    1    2
+    slots written     A:7  A:8  A:9  B:0  B:1  B:2
+    slots seen       A0-7 A0-8 A0-9   B0 B0-1 B0-2
+    logits_to_keep      0    1    2              5
+    answer           [x8, x9, x10]                  [x3]
+
+``x8`` is what the model makes after ``a7``. If it equals ``g8``, then ``x9`` counts as well, and so
+on. If it does not, A goes on with ``x8`` at position 8: its key will overwrite that of ``g8`` in
+slot A:8, and slot A:9 is not seen until a new token stands there.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
@@ -18,11 +35,11 @@ from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 from transformers.cache_utils import Cache, CacheLayerMixin
 
-from langchain_metaaligner.decode.pointer import rounded_up
+from langchain_metaaligner.decode.pace import rounded_up
 
 _NAME = "metaaligner_slots"
-_BLOCK = 256  # slots are added in blocks of so many
-_WIDE = 64  # rows with more tokens in a pass attend one by one
+_BLOCK = 256  # slots are added in blocks of so many: growing copies all keys, some four times a row
+_WIDE = 64  # rows with more tokens attend one by one: beside short rows they would be their padding
 
 
 class Feed(NamedTuple):
@@ -38,7 +55,8 @@ def packed(
     """One forward pass.
 
     Args:
-        model: a causal language model; nobody else may use it meanwhile.
+        model: a causal language model. Its modules and its config are the caller's own, as this
+            puts in another attention for the time of the pass (`models.twin`).
         cache: keys and values of the rows so far; those of the feeds are added.
         feeds: what each row reads, in the order of the cache.
         firsts: from which token of a feed on it is asked what comes next.
@@ -69,16 +87,27 @@ def packed(
             input_ids=torch.tensor([ids + [0] * filled], device=device),
             attention_mask=torch.ones(1, 1, 1, 1, dtype=torch.bool, device=device),
             position_ids=place[None],
-            past_key_values=cache,
             use_cache=True,
             logits_to_keep=torch.tensor(asked, device=device),
             spans=_spans(feeds, offsets, device),
+            **{_cache_argument(type(model)): cache},
         ).logits
     finally:
         config._attn_implementation = before
     made = logits[0].argmax(-1).tolist()
     ends = [0, *accumulate(count - first for count, first in zip(counts, firsts, strict=True))]
     return [made[start:end] for start, end in pairwise(ends)]
+
+
+def _cache_argument(kind: Any) -> str:
+    """What a model calls its cache: ``past_key_values`` is ``cache`` from transformers 5.24 on."""
+    if kind not in _CACHE_ARGUMENTS:
+        parameters = inspect.signature(kind.forward).parameters
+        _CACHE_ARGUMENTS[kind] = "cache" if "cache" in parameters else "past_key_values"
+    return _CACHE_ARGUMENTS[kind]
+
+
+_CACHE_ARGUMENTS: dict[Any, str] = {}  # by class of model: reading a signature takes 50 µs a pass
 
 
 @dataclass(frozen=True)

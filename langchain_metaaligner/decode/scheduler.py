@@ -1,4 +1,4 @@
-"""Which answers are decoded together: the longest first, new ones as others finish."""
+"""Which rows are decoded together: the longest first, new ones as others finish."""
 
 from __future__ import annotations
 
@@ -11,106 +11,127 @@ from typing import NamedTuple, Protocol
 
 import torch
 
-from langchain_metaaligner.decode.answer import Answer, Decoding
 from langchain_metaaligner.decode.generate import PlainLoop
 from langchain_metaaligner.decode.lookup import LookupLoop, obstacle
-from langchain_metaaligner.models.checkpoint import Checkpoint
+from langchain_metaaligner.decode.model import DecoderModel
+from langchain_metaaligner.decode.row import Decoding, Row
 
 logger = logging.getLogger("langchain_metaaligner")
-_told: set[tuple[str, str]] = set()
+_logged: set[tuple[str, str]] = set()
 
 
 class Loop(Protocol):
     """Rows that are decoded together: a `LookupLoop` or a `PlainLoop`."""
 
     @property
-    def answers(self) -> list[Answer]:
-        """The answers that are still being made."""
+    def rows(self) -> list[Row]:
+        """The rows that are not complete yet."""
 
-    def admit(self, answers: Sequence[Answer]) -> list[Answer]:
-        """Take new answers in; those among them that are complete at once."""
+    def admit(self, rows: Sequence[Row]) -> list[Row]:
+        """Take new rows in; those among them that are complete at once."""
 
-    def step(self) -> list[Answer]:
-        """Go on with all answers; those that are complete now."""
+    def step(self) -> list[Row]:
+        """Go on with all rows; those that are complete now."""
 
-    def drop(self, answer: Answer) -> None:
-        """Leave an answer as it stands."""
+    def drop(self, row: Row) -> None:
+        """Leave a row as it stands."""
 
     def room(self, length: int) -> int | None:
         """How many rows of ``length`` tokens fit into memory; None where that is not known."""
 
 
-def loop_for(checkpoint: Checkpoint, decoding: Decoding) -> Loop:
-    """The fastest loop that a checkpoint and its options allow.
+def loop_for(model: DecoderModel, decoding: Decoding) -> Loop:
+    """The fastest loop that a model and the options allow.
 
     Lookup decoding is greedy: whatever else the options ask for falls back to ``generate``, and so
-    do models without a fast path. Each reason is told once, in the log.
+    do models without a fast path. Each reason is logged once.
     """
     if decoding.method == "greedy":
         return PlainLoop()
-    asked = sorted(decoding.options.items() - {("do_sample", False)})
-    named = ", ".join(f"{option}={value!r}" for option, value in asked)
-    reason = f"it is greedy, and the options are {named}" if asked else obstacle(checkpoint)
+    changes = sorted(
+        (name, value)
+        for name, value in decoding.options.items()
+        if not (name == "do_sample" and value is False)
+    )
+    named = ", ".join(f"{option}={value!r}" for option, value in changes)
+    reason = f"it is greedy, and the options are {named}" if changes else obstacle(model)
     if reason is None:
-        return LookupLoop(checkpoint)
-    if (checkpoint.name, reason) not in _told:
-        _told.add((checkpoint.name, reason))
-        logger.info("%r is decoded without lookup: %s.", checkpoint.name, reason)
+        return LookupLoop(model, decoding.guesses)
+    if (model.name, reason) not in _logged and len(_logged) < _MOST_LOGGED:
+        _logged.add((model.name, reason))
+        logger.info("%r is decoded without lookup: %s.", model.name, reason)
     return PlainLoop()
 
 
-class Settled(NamedTuple):
-    """An answer that the scheduler is done with, and the error that ended it, if one did."""
+_MOST_LOGGED = 1_000  # reasons: a service may sample at a temperature of each request's own
 
-    answer: Answer
+
+class Settled(NamedTuple):
+    """A row that the scheduler is done with, and the error that ended it, if one did."""
+
+    row: Row
     error: Exception | None = None
 
 
 @dataclass(eq=False)
-class _Request:
-    """The answers of one caller that still wait, the longest last."""
+class _Group:
+    """The rows of one caller that still wait, the longest last."""
 
-    waiting: list[Answer]
+    waiting: list[Row]
     begun: bool = False
 
 
 class Scheduler:
-    """Shares a loop among requests, fairly.
+    """Shares a loop among callers, fairly: each in turn has its longest row admitted.
 
     Where a batch does not fit into the memory of a CUDA device, the number of rows is halved. Where
     a pass fails, its rows go on one by one, so that only those fail that fail alone.
 
     Args:
         make_loop: makes an empty loop.
-        rows: how many answers are made at the same time, at most.
+        most: how many rows are decoded at the same time, at most.
     """
 
-    def __init__(self, make_loop: Callable[[], Loop], rows: int) -> None:
+    def __init__(self, make_loop: Callable[[], Loop], most: int) -> None:
         self._make_loop = make_loop
         self._loop = make_loop()
-        self._most = rows
-        self._requests: deque[_Request] = deque()
-        self._suspects: deque[Answer] = deque()
+        self._most = most
+        self._groups: deque[_Group] = deque()
+        self._new = 0  # groups of which nothing was admitted yet
+        self._suspects: deque[Row] = deque()
+        self._dropped: set[Row] = set()
 
     @property
     def busy(self) -> bool:
         """Whether there is anything left to do."""
-        return bool(self._loop.answers or self._requests or self._suspects)
+        return bool(self._loop.rows or self._groups or self._suspects)
 
-    def put(self, answers: Iterable[Answer]) -> None:
-        """Add the answers of one request. They wait for no later request."""
-        self._requests.append(_Request(_by_length(answers)))
+    @property
+    def rows(self) -> list[Row]:
+        """The rows that are being decoded."""
+        return self._loop.rows
 
-    def drop(self, answer: Answer) -> None:
-        """Stop working on an answer, wherever it is."""
-        if answer in self._loop.answers:
-            self._loop.drop(answer)
-        elif answer in self._suspects:
-            self._suspects.remove(answer)
+    def put(self, rows: Iterable[Row]) -> None:
+        """Add the rows of one caller. They wait for no later caller."""
+        self._add(_Group(_by_length(rows)), last=True)
+
+    def _add(self, group: _Group, last: bool) -> None:
+        if not group.waiting:
+            return
+        self._new += not group.begun
+        if last:
+            self._groups.append(group)
         else:
-            for request in self._requests:
-                if answer in request.waiting:
-                    request.waiting.remove(answer)
+            self._groups.appendleft(group)
+
+    def drop(self, row: Row) -> None:
+        """Stop working on a row, wherever it is."""
+        if row in self._loop.rows:
+            self._loop.drop(row)
+        elif row in self._suspects:
+            self._suspects.remove(row)
+        else:
+            self._dropped.add(row)
 
     def turn(self) -> list[Settled]:
         """Admit what there is room for, and make one step.
@@ -119,24 +140,24 @@ class Scheduler:
             What was settled by it.
         """
         admitted = self._next()
-        involved = [*self._loop.answers, *admitted]
+        involved = [*self._loop.rows, *admitted]
         try:
             complete = self._loop.admit(admitted) if admitted else []
-            if self._loop.answers:
+            if self._loop.rows:
                 complete = complete + self._loop.step()
             if not self.busy:
                 self._loop = self._make_loop()  # lets the cache go
         except Exception as error:  # whatever a pass raises, its rows are tried again
             failed = error
         else:
-            return [Settled(answer) for answer in complete]
+            return [Settled(row) for row in complete]
         # Outside of the handler, where the failed pass no longer holds its memory.
         return self._recover(failed, involved)
 
-    def _recover(self, error: Exception, involved: list[Answer]) -> list[Settled]:
+    def _recover(self, error: Exception, involved: list[Row]) -> list[Settled]:
         self._loop = self._make_loop()
-        complete = [Settled(answer) for answer in involved if not answer.open]
-        struck = [answer for answer in involved if answer.open]
+        complete = [Settled(row) for row in involved if not row.open]
+        struck = [row for row in involved if row.open]
         memory = isinstance(error, torch.cuda.OutOfMemoryError)
         if memory:
             torch.cuda.empty_cache()
@@ -144,43 +165,48 @@ class Scheduler:
             return [*complete, Settled(struck[0], error)]
         if memory:
             self._most = max(1, len(struck) // 2)
-            self._requests.appendleft(_Request(_by_length(struck)))
+            self._add(_Group(_by_length(struck)), last=False)
         else:
             self._suspects.extend(struck)
         return complete
 
-    def _next(self) -> list[Answer]:
-        """The answers to admit now: in turn from each request, its longest first."""
-        active = len(self._loop.answers)
+    def _next(self) -> list[Row]:
+        """The rows to admit now: in turn from each group, its longest first."""
+        active = len(self._loop.rows)
         if self._suspects:
             return [] if active else [self._suspects.popleft()]
-        self._requests = deque(request for request in self._requests if request.waiting)
         free = self._most - active
-        newcomers = not all(request.begun for request in self._requests)
-        if active and free < self._most // 4 and not newcomers:
+        # Few places are not filled up one by one: a prompt makes its pass long for all rows. Only
+        # who has not begun at all may join at once.
+        if active and free < self._most // 4 and not self._new:
             return []
-        chosen: list[Answer] = []
-        while self._requests and len(chosen) < free:
-            request = self._requests[0]
-            if not self._fits([*self._loop.answers, *chosen, request.waiting[-1]]):
-                break
-            chosen.append(request.waiting.pop())
-            request.begun = True
-            self._requests.rotate(-1)
-            if not request.waiting:
-                self._requests.remove(request)
+        chosen: list[Row] = []
+        while self._groups and len(chosen) < free:
+            group = self._groups[0]
+            row = group.waiting[-1]
+            if row not in self._dropped:
+                if not self._fits([*self._loop.rows, *chosen, row]):
+                    break
+                chosen.append(row)
+            self._dropped.discard(row)
+            group.waiting.pop()
+            self._new -= not group.begun
+            group.begun = True
+            self._groups.popleft()
+            if group.waiting:
+                self._groups.append(group)
         return chosen
 
-    def _fits(self, answers: Sequence[Answer]) -> bool:
-        longest = max(len(answer.row) + answer.room for answer in answers)
+    def _fits(self, rows: Sequence[Row]) -> bool:
+        longest = max(len(row.tokens) + row.room for row in rows)
         room = self._loop.room(longest)
-        return len(answers) == 1 or room is None or len(answers) <= room
+        return len(rows) == 1 or room is None or len(rows) <= room
 
 
-def _by_length(answers: Iterable[Answer]) -> list[Answer]:
-    return sorted(answers, key=lambda answer: len(answer.row))
+def _by_length(rows: Iterable[Row]) -> list[Row]:
+    return sorted(rows, key=lambda row: len(row.tokens))
 
 
-def scheduler_for(checkpoint: Checkpoint, decoding: Decoding) -> Scheduler:
-    """An idle scheduler for answers of a checkpoint that are decoded alike."""
-    return Scheduler(partial(loop_for, checkpoint, decoding), decoding.batch_size)
+def scheduler_for(model: DecoderModel, decoding: Decoding) -> Scheduler:
+    """An idle scheduler for rows of a model that are decoded alike."""
+    return Scheduler(partial(loop_for, model, decoding), decoding.batch_size)

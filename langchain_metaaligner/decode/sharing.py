@@ -4,227 +4,338 @@ A web server, ``gather(ainvoke)``, ``RunnableParallel`` and the nodes of a graph
 Those that are under way at the same time on one checkpoint are decoded as one batch: a new call
 joins at the next forward pass, so that one caller alone waits for nobody. Results, errors and
 cancellation stay each caller's own.
+
+Calls that wait hold no thread: a `Request` is handed in at once, and its ``done`` ends when it is
+settled. The thread that decodes is no daemon. It leaves what nobody waits for (`Claim`), also when
+the interpreter ends, which therefore waits for one forward pass and no longer.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
-from collections.abc import Callable, Sequence
+from collections import OrderedDict, deque
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from functools import partial
 
 from langchain_core.runnables.config import run_in_executor
 
-from langchain_metaaligner.decode.answer import Answer, Completion, Decoding
+from langchain_metaaligner.decode.model import DecoderModel
+from langchain_metaaligner.decode.row import Claim, Completion, Decoding, Row
 from langchain_metaaligner.decode.scheduler import Scheduler, scheduler_for
-from langchain_metaaligner.models.checkpoint import Checkpoint
 
-QUEUE = 4096
-"""Answers that may be under way on one checkpoint. Further callers wait until there is room."""
+KINDS = 16
+"""Sets of options whose batches are kept while nothing is under way on them."""
 
-Progress = Callable[[Answer], object]
+Progress = Callable[[Row], object]
+Drafts = Mapping[str, str]
+"""The draft of each prompt."""
 
 
 def complete(
-    checkpoint: Checkpoint, prompts: Sequence[str], decoding: Decoding, shared: bool = True
+    model: DecoderModel,
+    prompts: Sequence[str],
+    decoding: Decoding,
+    shared: bool = True,
+    drafts: Drafts | None = None,
+    claim: Claim | None = None,
 ) -> list[Completion]:
     """Answer all prompts, in as few forward passes as memory allows.
 
     Args:
-        checkpoint: the model.
+        model: what answers.
         prompts: any number of prompts.
         decoding: how to decode.
         shared: whether they share forward passes with the calls of other threads.
+        drafts: what the answers are expected to copy for the most part, by prompt.
+        claim: who waits; by itself the thread that calls.
 
     Returns:
         One completion per prompt, in the order of the prompts.
 
     Raises:
         SettingError: when a prompt leaves no room in the model's context.
+        CancelledError: when the claim lapses before all are made.
         torch.cuda.OutOfMemoryError: when a single prompt does not fit.
     """
-    answers = [Answer(prompt, checkpoint, decoding) for prompt in prompts]
+    claim = claim or Claim()
+    rows = _rows(model, prompts, decoding, drafts, claim)
     if shared:
-        batches_of(checkpoint, decoding).submit(Request(answers)).result()
+        model.shared.of(model, decoding).submit(Request(rows, claim)).result()
     else:
-        scheduler = scheduler_for(checkpoint, decoding)
-        scheduler.put(answers)
+        scheduler = scheduler_for(model, decoding)
+        scheduler.put(rows)
         while scheduler.busy:
+            if claim.lapsed:
+                raise CancelledError
             for _, error in scheduler.turn():
                 if error is not None:
                     raise error
-    return [answer.completion() for answer in answers]
+    return [row.completion() for row in rows]
 
 
 async def acomplete(
-    checkpoint: Checkpoint, prompts: Sequence[str], decoding: Decoding
+    model: DecoderModel,
+    prompts: Sequence[str],
+    decoding: Decoding,
+    shared: bool = True,
+    drafts: Drafts | None = None,
 ) -> list[Completion]:
-    """The async twin of `complete`, shared; a cancelled call leaves its batch at the next pass."""
-
-    def submit() -> Request:
-        request = Request([Answer(prompt, checkpoint, decoding) for prompt in prompts])
-        return batches_of(checkpoint, decoding).submit(request)
-
-    request = await run_in_executor(None, submit)
+    """The async twin of `complete`; a cancelled call leaves its batch at the next pass."""
+    claim = Claim()
     try:
-        await asyncio.wrap_future(request.done)
+        if not shared:
+            return await run_in_executor(
+                None, complete, model, prompts, decoding, False, drafts, claim
+            )
+        rows = await run_in_executor(None, _rows, model, prompts, decoding, drafts, claim)
+        request = Request(rows, claim)
+        await asyncio.wrap_future(model.shared.of(model, decoding).submit(request).done)
     except asyncio.CancelledError:
-        request.cancel()
+        claim.cancel()
         raise
-    return [answer.completion() for answer in request.answers]
+    return [row.completion() for row in request.rows]
+
+
+def _rows(
+    model: DecoderModel,
+    prompts: Sequence[str],
+    decoding: Decoding,
+    drafts: Drafts | None,
+    claim: Claim,
+) -> list[Row]:
+    known = drafts or {}
+    return [Row(prompt, model, decoding, known.get(prompt), claim) for prompt in prompts]
 
 
 class Request:
-    """The answers of one call on their way.
+    """The rows of one call on their way.
 
     Args:
-        answers: what is to be made.
-        progress: called in the thread that decodes, with an answer that has grown.
-        cancelled: once it is set, the batch goes on without this request.
+        rows: what is to be made.
+        claim: who waits for them.
+        progress: called in the thread that decodes, with a row that has grown.
 
     Attributes:
-        done: ends when all answers are complete, or with the first error.
-        open: the answers that are not complete yet.
+        done: ends when all rows are complete, or with the first error.
+        open: the rows that are not complete yet.
     """
 
     def __init__(
-        self,
-        answers: Sequence[Answer],
-        progress: Progress | None = None,
-        cancelled: threading.Event | None = None,
+        self, rows: Sequence[Row], claim: Claim | None = None, progress: Progress | None = None
     ) -> None:
-        self.answers = list(answers)
+        self.rows = list(rows)
+        self.claim = claim or Claim()
         self.progress = progress
-        self.cancelled = cancelled or threading.Event()
         self.done: Future[None] = Future()
-        self.open = set(self.answers)
-
-    def report(self, answer: Answer, length: int) -> None:
-        """Tell of an answer if it is longer than ``length`` tokens by now."""
-        if self.progress is not None and len(answer.ids) > length:
-            self.progress(answer)
+        self.open = set(self.rows)
 
     def result(self) -> None:
-        """Wait until all answers are complete. An interrupted wait cancels the request.
+        """Wait until all rows are complete. An interrupted wait cancels the request.
 
         Raises:
-            Exception: whatever ended one of the answers.
+            Exception: whatever ended one of the rows.
         """
         try:
             self.done.result()
-        except BaseException:  # also Ctrl-C: nobody waits for these answers any more
-            self.cancel()
+        except BaseException:  # also Ctrl-C: nobody waits for these rows any more
+            self.claim.cancel()
             raise
 
-    def cancel(self) -> None:
-        """Let the batch go on without this request."""
-        self.cancelled.set()
+    def settle(self, error: BaseException | None) -> None:
+        """Let the caller go on: with the rows as they are, or with an error."""
+        self.open.clear()
+        self.claim.upon_cancel(None)
+        if self.done.done():
+            return
+        if not self.done.running() and not self.done.set_running_or_notify_cancel():
+            return
+        if error is None:
+            self.done.set_result(None)
+        else:
+            self.done.set_exception(error)
 
 
 class SharedBatches:
     """The calls that are under way on one checkpoint with alike options.
 
-    A thread decodes while there is anything to do, and ends when there is not.
+    A thread decodes while there is anything to do, and ends when there is not. Whatever goes wrong
+    in it, at whatever place, ends the calls that are under way with that error, and no later one.
 
     Args:
         make_scheduler: makes an idle scheduler.
-        queue: answers that may be under way; a request beyond that waits for room.
     """
 
-    def __init__(self, make_scheduler: Callable[[], Scheduler], queue: int = QUEUE) -> None:
-        self._make_scheduler = make_scheduler
-        self._queue = queue
-        self._changed = threading.Condition()
+    def __init__(self, make_scheduler: Callable[[], Scheduler]) -> None:
+        self.make_scheduler = make_scheduler
+        self.cancelled: deque[Request] = deque()
+        self._lock = threading.Lock()
         self._arrived: list[Request] = []
-        self._under_way = 0
-        self._running = False
+        self._worker: _Worker | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is under way."""
+        return self._worker is None
 
     def submit(self, request: Request) -> Request:
-        """Hand in a request. Waits while the queue is full.
+        """Hand in a request. This returns at once; `Request.done` ends when it is settled.
 
-        A request that is longer than the whole queue is let in once the queue is empty.
+        Raises:
+            RuntimeError: when no thread can be started, as at the end of the interpreter.
         """
-        size = len(request.answers)
-        if not size:
-            request.done.set_result(None)
+        if not request.open:
+            request.settle(None)
             return request
-        with self._changed:
-            self._changed.wait_for(
-                lambda: not self._under_way or self._under_way + size <= self._queue
-            )
-            self._under_way += size
+        request.claim.upon_cancel(partial(self.cancelled.append, request))
+        with self._lock:
+            if self._worker is None:
+                worker = _Worker(self)
+                worker.start()
+                self._worker = worker
             self._arrived.append(request)
-            if not self._running:
-                self._running = True
-                threading.Thread(target=self._work, name="metaaligner-decode", daemon=True).start()
         return request
 
-    def _work(self) -> None:
-        scheduler, requests = self._make_scheduler(), list[Request]()
-        while True:
-            with self._changed:
-                if not (requests or self._arrived):
-                    self._running = False
-                    return
-                arrived, self._arrived = self._arrived, []
-            for request in arrived:
-                scheduler.put(request.answers)
-            requests += arrived
+    def take(self, worker: _Worker) -> list[Request] | None:
+        """Hand the requests that have arrived to the worker.
+
+        Returns:
+            They; None, for good, where the worker has nothing left to do.
+        """
+        with self._lock:
+            arrived = list(self._arrived)
+            worker.requests.update(dict.fromkeys(arrived))
+            self._arrived = []  # not before: a request is always in one of the two
+            if not worker.requests:
+                self._worker = None
+                return None
+            return arrived
+
+    def struck(self, worker: _Worker) -> list[Request] | None:
+        """The requests that the failure of a worker strikes beside its own; None: it was done."""
+        with self._lock:
+            if self._worker is not worker:
+                return None
+            arrived, self._arrived = self._arrived, []
+            return arrived
+
+
+class _Worker(threading.Thread):
+    """The thread that decodes the requests of `SharedBatches` until there are none.
+
+    It is no daemon: those are killed inside torch when the interpreter ends, which aborts.
+    """
+
+    def __init__(self, batches: SharedBatches) -> None:
+        super().__init__(name="metaaligner-decode", daemon=False)
+        self._batches = batches
+        self.requests: dict[Request, None] = {}
+        self._owners: dict[Row, Request] = {}
+
+    def run(self) -> None:
+        """Decode until nothing is left; an error ends what was under way."""
+        going_on = True
+        while going_on:
             try:
-                self._turn(scheduler, requests)
-            except Exception as error:  # nobody may wait for ever, whatever went wrong here
-                for request in requests:
-                    self._end(request, error)
-                scheduler = self._make_scheduler()
-            requests = [request for request in requests if request.open]
+                self._decode()
+            except BaseException as error:  # nobody may wait for ever, whatever went wrong here
+                failure = error
+            else:
+                return
+            going_on = self._fail(failure)
 
-    def _turn(self, scheduler: Scheduler, requests: Sequence[Request]) -> None:
-        for request in requests:
-            if request.cancelled.is_set():
-                for answer in request.open:
-                    scheduler.drop(answer)
-                self._end(request, CancelledError())
-        owners = {answer: request for request in requests for answer in request.open}
-        lengths = {answer: len(answer.ids) for answer in owners}
-        settled = scheduler.turn() if owners else []
-        for answer, length in lengths.items():
-            owners[answer].report(answer, length)
-        for answer, error in settled:
-            owner = owners[answer]
-            owner.open.discard(answer)
-            if error is not None:
-                for other in owner.open:
-                    scheduler.drop(other)
-                self._end(owner, error)
-            elif not owner.open:
-                self._end(owner, None)
+    def _fail(self, failure: BaseException) -> bool:
+        """Let all who wait know; whether this thread is still the one that decodes."""
+        if not isinstance(failure, Exception):  # a SystemExit here is not the callers'
+            failure = RuntimeError(f"Decoding ended with {type(failure).__name__}: {failure}")
+        struck = self._batches.struck(self)
+        requests, self.requests, self._owners = self.requests, {}, {}
+        for request in dict.fromkeys([*requests, *(struck or ())]):
+            request.settle(failure)
+        return struck is not None
 
-    def _end(self, request: Request, error: BaseException | None) -> None:
-        request.open.clear()
-        if request.done.done() and not request.done.cancelled():
+    def _decode(self) -> None:
+        scheduler: Scheduler | None = None
+        while True:
+            arrived = self._batches.take(self)
+            if arrived is None:
+                return
+            scheduler = scheduler or self._batches.make_scheduler()
+            for request in arrived:
+                self._owners.update(dict.fromkeys(request.rows, request))
+                scheduler.put(request.rows)
+            self._withdraw(scheduler)
+            if self.requests:
+                self._turn(scheduler)
+
+    def _withdraw(self, scheduler: Scheduler) -> None:
+        """Drop the rows that nobody waits for."""
+        lapsed = []
+        while self._batches.cancelled:
+            lapsed.append(self._batches.cancelled.popleft())
+        if not threading.main_thread().is_alive():  # the interpreter ends
+            lapsed += [request for request in self.requests if request.claim.lapsed]
+        for request in lapsed:
+            if request in self.requests:
+                self._end(scheduler, request, CancelledError())
+
+    def _turn(self, scheduler: Scheduler) -> None:
+        lengths = {row: len(row.ids) for row in scheduler.rows}
+        settled = scheduler.turn()
+        for row, _ in settled:
+            self._owners[row].open.discard(row)
+        for row in {*scheduler.rows, *(row for row, _ in settled)}:
+            if len(row.ids) > lengths.get(row, 0):
+                self._report(scheduler, row)
+        for row, error in settled:
+            request = self._owners.pop(row)
+            if request in self.requests and (error is not None or not request.open):
+                self._end(scheduler, request, error)
+
+    def _report(self, scheduler: Scheduler, row: Row) -> None:
+        request = self._owners.get(row)
+        if request is None or request.progress is None or request not in self.requests:
             return
-        with self._changed:
-            self._under_way -= len(request.answers)
-            self._changed.notify_all()
-        if not request.done.set_running_or_notify_cancel():
-            return
-        if error is None:
-            request.done.set_result(None)
-        else:
-            request.done.set_exception(error)
+        try:
+            request.progress(row)
+        except Exception as error:  # the reader's own code: it costs the others nothing
+            self._end(scheduler, request, error)
+
+    def _end(self, scheduler: Scheduler, request: Request, error: BaseException | None) -> None:
+        for row in request.open:
+            self._owners.pop(row, None)
+            scheduler.drop(row)
+        request.settle(error)
+        del self.requests[request]  # not before: whatever is in there gets to know of a failure
 
 
-_making = threading.Lock()
+class SharedCalls:
+    """The shared batches of one checkpoint, by the options that its calls come with.
 
+    Args:
+        kinds: how many are kept while idle: a service may sample at a temperature of each
+            request's own.
+    """
 
-def batches_of(checkpoint: Checkpoint, decoding: Decoding) -> SharedBatches:
-    """The shared batches of a checkpoint for such options, in this process."""
-    options = repr(sorted(decoding.options.items()))
-    key = (os.getpid(), decoding.batch_size, decoding.method, options)
-    with _making:
-        if key not in checkpoint.shared:
-            checkpoint.shared[key] = SharedBatches(partial(scheduler_for, checkpoint, decoding))
-        found: SharedBatches = checkpoint.shared[key]
-    return found
+    def __init__(self, kinds: int = KINDS) -> None:
+        self._kinds = kinds
+        self._lock = threading.Lock()
+        self._batches: OrderedDict[tuple[object, ...], SharedBatches] = OrderedDict()
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._batches)
+
+    def of(self, model: DecoderModel, decoding: Decoding) -> SharedBatches:
+        """The batches of calls that are decoded alike."""
+        options = repr(sorted(decoding.options.items()))
+        key = (decoding.batch_size, decoding.method, decoding.guesses, options)
+        with self._lock:
+            if key not in self._batches:
+                self._batches[key] = SharedBatches(partial(scheduler_for, model, decoding))
+            self._batches.move_to_end(key)
+            idle = [old for old, batches in self._batches.items() if batches.idle and old != key]
+            for old in idle[: max(0, len(self._batches) - self._kinds)]:
+                del self._batches[old]
+            return self._batches[key]

@@ -167,7 +167,10 @@ class Editor:
         with no_inherited_limit():
             try:
                 outputs = self._asked.batch(
-                    list(prompts), _configs(configs, reports), return_exceptions=True
+                    list(prompts),
+                    _configs(configs, reports),
+                    return_exceptions=True,
+                    **self._told(prompts, drafts),
                 )
             except Exception as error:  # a failing model leaves the drafts
                 outputs = [error] * len(prompts)
@@ -181,11 +184,24 @@ class Editor:
         with no_inherited_limit():
             try:
                 outputs = await self._asked.abatch(
-                    list(prompts), _configs(configs, reports), return_exceptions=True
+                    list(prompts),
+                    _configs(configs, reports),
+                    return_exceptions=True,
+                    **self._told(prompts, drafts),
                 )
             except Exception as error:  # as above
                 outputs = [error] * len(prompts)
         return _replies(outputs, reports)
+
+    def _told(self, prompts: Sequence[str], drafts: Sequence[str]) -> dict[str, Any]:
+        """The drafts, for a model that edits sooner when it knows them (`EditingLLM.batch`)."""
+        if not isinstance(self._inner, EditingLLM):
+            return {}
+        return {"drafts": dict(zip(prompts, drafts, strict=True))}
+
+    def told(self, draft: str) -> dict[str, Any]:
+        """The draft of one prompt, as an option of ``stream`` and ``astream``."""
+        return {"draft": draft} if isinstance(self._inner, EditingLLM) else {}
 
     def _reports(self, prompts: Sequence[str]) -> list[CompletionReport | None]:
         return [None if self._tells else CompletionReport() for _ in prompts]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from langchain_core.documents import Document
-from langchain_core.messages import BaseMessage, HumanMessage, convert_to_messages
+from langchain_core.messages import BaseMessage, HumanMessage, ToolMessage, convert_to_messages
 from langchain_core.prompt_values import PromptValue
 from pydantic import BaseModel
 
@@ -144,6 +144,9 @@ def _read_messages(items: list[Any]) -> Exchange:
     readable = all(isinstance(item, BaseMessage) or _is_raw_message(item) for item in items)
     if not items or not readable:
         raise ShapeError(f"Not a list of messages: {items!r:.200}. {_ALLOWED}")
+    if isinstance(items[-1], ToolMessage):  # where an agent ends with a structured response
+        shape = ListShape(MessageShape(items[-1]), items[:-1])
+        return Exchange(items[-1].text, shape, items[-1], untouched="tool_calls")
     answer = _read_answer(items[-1])
     before = read_question(items[:-1]) or None  # an answer alone has its question found
     return replace(answer, shape=ListShape(answer.shape, items[:-1]), question=before)

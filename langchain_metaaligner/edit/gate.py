@@ -46,7 +46,7 @@ class RewardGate:
         if not callable(getattr(scorer, "score_all", None)):
             raise SettingError(
                 f"The scorer of a gate is a {type(scorer).__name__} without score_all. Give a "
-                "reward model of langchain_metaaligner.rewards.classifier, or an object with "
+                "reward model of langchain_metaaligner.rewards, or an object with "
                 "score_all(pairs) that gives a dict of scores for each (question, answer)."
             )
 

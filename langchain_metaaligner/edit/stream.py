@@ -28,7 +28,9 @@ def stream_edit(edit: Edit, options: EditOptions) -> Iterator[Any]:
         return
     live = _LiveEdit(edit, options)
     yield from edit.shape.opening()
-    for token in _until_failure(options.editor.model.stream(edit.prompt, live.config)):
+    editor = options.editor
+    tokens = editor.model.stream(edit.prompt, live.config, **editor.told(edit.draft))
+    for token in _until_failure(tokens):
         yield from live.chunks(token)
     finished(live.settle(Here))
     yield from live.closing()
@@ -44,7 +46,10 @@ async def astream_edit(edit: Edit, options: EditOptions) -> AsyncIterator[Any]:
     live = _LiveEdit(edit, options)
     for chunk in edit.shape.opening():
         yield chunk
-    tokens = _auntil_failure(options.editor.model.astream(edit.prompt, live.config))
+    editor = options.editor
+    tokens = _auntil_failure(
+        editor.model.astream(edit.prompt, live.config, **editor.told(edit.draft))
+    )
     async with aclosing(tokens):
         async for token in tokens:
             for chunk in live.chunks(token):

@@ -7,8 +7,7 @@ the raw query, without a chat template. Against the research the output of IMHI 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -16,14 +15,27 @@ from typing import Any
 
 from langchain_core.language_models import BaseLanguageModel
 from langchain_core.messages import BaseMessage
-from tenacity import Retrying, stop_after_attempt, wait_random_exponential
 
-from langchain_metaaligner.data.mentallama import read_mentallama
-from langchain_metaaligner.errors import DataError, SettingError, nearest
+from langchain_metaaligner.errors import (
+    CheckpointError,
+    DataError,
+    MissingExtraError,
+    SettingError,
+    nearest,
+)
+from langchain_metaaligner.files.calls import call_all, reason
+from langchain_metaaligner.files.engines import llm_settings
+from langchain_metaaligner.files.mentallama import read_mentallama
 from langchain_metaaligner.files.research import read_frame, write_frame
-from langchain_metaaligner.tables.csv import csv_rows, write_csv
-from langchain_metaaligner.tables.ledger import Ledger
+from langchain_metaaligner.models.editing_llm import EditingLLM
+from langchain_metaaligner.tables.csv import check_columns, csv_rows, write_cells
+from langchain_metaaligner.tables.ledger import Failure, Ledger, Outcome
 from langchain_metaaligner.tables.problems import Problems
+from langchain_metaaligner.tables.source import format_of, open_source
+from langchain_metaaligner.tables.whole import whole_file
+
+PROMPT_VERSION = 1
+"""Rises when the same queries under the same options would be asked in another way."""
 
 
 @dataclass(frozen=True)
@@ -35,15 +47,17 @@ class QuerySet:
         golden: column of the golden answers.
         max_new_tokens: tokens that an answer may take.
         folder: whether it is a folder of files, one a data set of IMHI.
+        window: tokens that prompt and answer of a decoder take together, at most.
     """
 
     query: str
     golden: str
     max_new_tokens: int
     folder: bool = False
+    window: int | None = None
 
 
-_IMHI = QuerySet("query", "gpt-3.5-turbo", 1024, True)
+_IMHI = QuerySet("query", "gpt-3.5-turbo", 1024, True, 2048)
 QUERY_SETS = {
     "hh-rlhf": QuerySet("prompt", "chosen_response", 1024),
     "ultrafeedback": QuerySet("query", "golden_response", 728),
@@ -51,8 +65,6 @@ QUERY_SETS = {
     "imhi-completion": _IMHI,
     "expert": _IMHI,
 }
-TOTAL = 2048
-"""Tokens that prompt and answer take together on IMHI, at most."""
 
 
 @dataclass
@@ -64,6 +76,7 @@ class GenerationReport:
         reused: of them, those that the ledger had.
         empty: rows without a query.
         errors: rows whose model call failed, by the kind of error; the next run tries them again.
+        reasons: for each kind of error, the first one in full.
         problems: lines of the input that are no rows.
     """
 
@@ -71,37 +84,72 @@ class GenerationReport:
     reused: int = 0
     empty: int = 0
     errors: Counter[str] = field(default_factory=Counter)
+    reasons: dict[str, str] = field(default_factory=dict)
     problems: Problems = field(default_factory=Problems)
 
 
+@dataclass(frozen=True)
+class Policy:
+    """A model that answers, and how it is asked.
+
+    Attributes:
+        llm: a local model (`models.policy.load_policy`) or any LangChain model.
+        llm_name: what the ledger calls it.
+        settings: whatever of its making shapes its answers and is not to be seen in ``llm``, such
+            as the base of an adapter. JSON values.
+        prefix: what stands before each query, such as the target rewards of SFT and CDPO.
+        concurrency: calls under way at the same time; a local model makes batches of its own.
+        tries: how often one call is made, at most.
+    """
+
+    llm: BaseLanguageModel[Any]
+    llm_name: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    prefix: str = ""
+    concurrency: int = 16
+    tries: int = 5
+
+
 def query_set(name: str) -> QuerySet:
-    """A data set's way to be read.
+    """A data set's way to be read, by its name in any case.
 
     Raises:
         SettingError: if there is none of that name.
     """
-    if name not in QUERY_SETS:
+    if name.casefold() not in QUERY_SETS:
         raise SettingError(
             f"The data set {name!r} is unknown.{nearest(name, QUERY_SETS)} "
             f"Give one of: {', '.join(QUERY_SETS)}."
         )
-    return QUERY_SETS[name]
+    return QUERY_SETS[name.casefold()]
+
+
+def query_files(source: Path, queries: QuerySet) -> list[Path]:
+    """The files of a data set.
+
+    Raises:
+        DataError: if there is none.
+    """
+    if source.is_file():
+        return [source]
+    files = sorted(source.glob("*.csv")) if queries.folder else []
+    if not files:
+        wanted = "a folder of CSV files" if queries.folder else "a CSV file"
+        raise DataError(f"There is nothing to read at {source}. Give {wanted}.")
+    return files
 
 
 def generate_answers(
     dataset: str,
     source: Path,
     output: Path,
-    llm: BaseLanguageModel[Any],
+    policy: Policy | BaseLanguageModel[Any],
     *,
-    llm_name: str,
-    prefix: str = "",
     max_new_tokens: int | None = None,
     limit: int | None = None,
-    concurrency: int = 16,
-    tries: int = 5,
     research_compat: bool = False,
     progress: Callable[[int], object] = lambda rows: None,
+    **asking: Any,
 ) -> GenerationReport:
     """Let a model answer the queries of a data set. Resumable: answers are kept in a ledger.
 
@@ -113,129 +161,183 @@ def generate_answers(
         dataset: one of `QUERY_SETS`.
         source: a CSV file, or for IMHI a folder of them (or one of them).
         output: the CSV file, or the folder.
-        llm: a local model (`models.policy.load_policy`) or any LangChain model.
-        llm_name: what the ledger calls it.
-        prefix: what stands before each query, such as the target rewards of SFT and CDPO.
+        policy: who answers: a model, or one with the way it is asked.
         max_new_tokens: of a local model's answers; by itself the research's.
         limit: rows of each file, from the first on.
-        concurrency: rows under way at the same time; on a local model they share batches.
-        tries: how often one call is made, at most.
         research_compat: as the research writes.
-        progress: called with the number of rows done.
+        progress: called with the number of rows done since the last call.
+        **asking: of a model, the other fields of `Policy`; at least ``llm_name``.
 
     Raises:
         SettingError: if there is no such data set.
         DataError: if there is no such file or column.
+        CheckpointError: if a local model cannot be read.
+        CallError: if no call of a served model can succeed; what was answered is kept.
         LedgerError: see `Ledger`.
     """
+    if not isinstance(policy, Policy):
+        policy = Policy(policy, **asking)
     queries = query_set(dataset)
-    report = GenerationReport()
-    files = _files(source, queries)
+    files = query_files(source, queries)
+    most = max_new_tokens or queries.max_new_tokens
     ledger_path = (
         output / "generate.ledger.jsonl" if queries.folder else Path(f"{output}.ledger.jsonl")
     )
-    settings = {
-        "model": llm_name,
-        "dataset": dataset,
-        "prefix": prefix,
-        "max_new_tokens": max_new_tokens or queries.max_new_tokens,
-    }
-    retrying = Retrying(
-        stop=stop_after_attempt(tries), wait=wait_random_exponential(0.2, 20), reraise=True
-    )
-
-    with Ledger(ledger_path, settings) as ledger:
-
-        def answer(query: object) -> str | None:
-            if not isinstance(query, str) or not query.strip():
-                report.empty += 1
-                return None
-            key = ledger.key(query)
-            if known := ledger.find(key):
-                report.reused += 1
-                report.answered += 1
-                return str(known["text"])
-            try:
-                text = retrying.copy()(_ask, llm, prefix + query, queries, settings)
-            except Exception as error:  # one row must not cost the others
-                report.errors[type(error).__name__] += 1
-                ledger.add_failure(key, f"{type(error).__name__}: {error}")
-                return None
-            ledger.add(key, {"text": text})
-            report.answered += 1
-            return text
-
-        with ThreadPoolExecutor(concurrency) as pool:
-            for path in files:
-                rows = list(islice(_rows(path, queries, research_compat, report.problems), limit))
-                made = []
-                for text in pool.map(answer, [query for query, _ in rows]):
-                    made.append(text)
-                    progress(1)
-                target = output / path.name if queries.folder else output
-                _write(target, rows, made, queries.folder, research_compat)
+    report = GenerationReport()
+    with Ledger(ledger_path, _settings(dataset, policy, most)) as ledger:
+        for path in files:
+            rows = list(islice(_rows(path, queries, research_compat, report.problems), limit))
+            asked = [query for query, _ in rows if _is_query(query)]
+            answers = iter(_answers(asked, policy, queries, most, ledger, report, progress))
+            texts = [next(answers) if _is_query(query) else None for query, _ in rows]
+            report.empty += len(rows) - len(asked)
+            progress(len(rows) - len(asked))
+            target = output / path.name if queries.folder else output
+            _write(target, rows, texts, queries.folder, research_compat)
     return report
 
 
-def _ask(
-    llm: BaseLanguageModel[Any], prompt: str, queries: QuerySet, settings: dict[str, Any]
-) -> str:
-    options: dict[str, Any] = {}
-    if hasattr(llm, "max_new_tokens"):
-        most = int(settings["max_new_tokens"])
-        if queries.folder and not type(llm).__name__.startswith("Encoder"):
-            most = max(1, min(most, TOTAL - llm.get_num_tokens(prompt)))
-        options["max_new_tokens"] = most
-    made = llm.invoke(prompt, **options)
-    return made.text if isinstance(made, BaseMessage) else str(made)
+def _settings(dataset: str, policy: Policy, most: int) -> dict[str, Any]:
+    """Whatever shapes an answer; the key of weights in this process is none of that."""
+    seen = llm_settings(policy.llm)
+    return {
+        "model": policy.llm_name,
+        "llm": {name: value for name, value in seen.items() if name != "adopted"},
+        **policy.settings,
+        "dataset": dataset.casefold(),
+        "prefix": policy.prefix,
+        "max_new_tokens": most,
+        "prompt_version": PROMPT_VERSION,
+    }
 
 
-def _files(source: Path, queries: QuerySet) -> list[Path]:
-    if source.is_file():
-        return [source]
-    files = sorted(source.glob("*.csv")) if queries.folder else []
-    if not files:
-        wanted = "a folder of CSV files" if queries.folder else "a CSV file"
-        raise DataError(f"There is nothing to read at {source}. Give {wanted}.")
-    return files
+def _is_query(query: object) -> bool:
+    return isinstance(query, str) and bool(query.strip())
+
+
+def _answers(
+    asked: Sequence[str],
+    policy: Policy,
+    queries: QuerySet,
+    most: int,
+    ledger: Ledger,
+    report: GenerationReport,
+    progress: Callable[[int], object],
+) -> list[str | None]:
+    """The answer to each query, None where the call failed."""
+    missing: set[str] = set()
+
+    def make(units: Sequence[str]) -> Iterator[tuple[int, Outcome]]:
+        missing.update(units)
+        progress(sum(query not in missing for query in asked))
+        prompts = [policy.prefix + query for query in units]
+        if isinstance(policy.llm, EditingLLM):
+            made = _locally(policy.llm, prompts, most, queries.window)
+        else:
+            made = call_all(
+                lambda prompt: {"text": _text(policy.llm.invoke(prompt))},
+                prompts,
+                concurrency=policy.concurrency,
+                tries=policy.tries,
+            )
+        for place, outcome in made:
+            yield place, outcome
+            progress(1)
+
+    outcomes = ledger.complete(asked, make, content=lambda query: [query])
+    if not missing:
+        progress(len(asked))
+    texts: list[str | None] = []
+    for query, outcome in zip(asked, outcomes, strict=True):
+        if isinstance(outcome, Failure):
+            kind = outcome.reason.partition(":")[0]
+            report.errors[kind] += 1
+            report.reasons.setdefault(kind, outcome.reason)
+            texts.append(None)
+        else:
+            report.answered += 1
+            report.reused += query not in missing
+            texts.append(str(outcome["text"]))
+    return texts
+
+
+def _locally(
+    llm: EditingLLM, prompts: Sequence[str], most: int, window: int | None
+) -> Iterator[tuple[int, Outcome]]:
+    """Answers of a model in this process, some batches at a time.
+
+    Where prompt and answer share a window, an answer may take what its prompt leaves of it.
+    """
+    rooms: dict[int, list[int]] = {}
+    for place, prompt in enumerate(prompts):
+        rooms.setdefault(_room(llm, prompt, most, window), []).append(place)
+    size = 4 * getattr(llm, "batch_size", 8)
+    for room, places in rooms.items():
+        for start in range(0, len(places), size):
+            some = places[start : start + size]
+            made: list[Any] = llm.batch(
+                [prompts[place] for place in some], return_exceptions=True, max_new_tokens=room
+            )
+            for place, text in zip(some, made, strict=True):
+                if isinstance(text, CheckpointError | MissingExtraError):
+                    raise text  # no other query will fare better
+                yield (
+                    place,
+                    Failure(reason(text)) if isinstance(text, Exception) else {"text": text},
+                )
+
+
+def _room(llm: EditingLLM, prompt: str, most: int, window: int | None) -> int:
+    if window is None or llm.context_length is None:  # an encoder reads the prompt on its own
+        return most
+    try:
+        return max(1, min(most, window - llm.get_num_tokens(prompt)))
+    except CheckpointError:
+        raise
+    except Exception:  # what a tokenizer raises; the call itself will tell, for this row alone
+        return most
+
+
+def _text(reply: Any) -> str:
+    return str(reply.text) if isinstance(reply, BaseMessage) else str(reply)
 
 
 def _rows(
     path: Path, queries: QuerySet, research_compat: bool, problems: Problems
 ) -> Iterator[tuple[Any, Any]]:
     columns = (queries.query, queries.golden)
-    if queries.folder and not research_compat:
+    if research_compat:
+        frame = read_frame(path)
+        check_columns(path, list(frame.columns), columns)
+        yield from zip(frame[queries.query], frame[queries.golden], strict=True)
+    elif queries.folder:
         yield from read_mentallama(path, problems)
-        return
-    if not research_compat:
+    elif format_of(path) == "csv":
         for _, row in csv_rows(path, columns, problems):
             yield row[queries.query], row[queries.golden]
-        return
-    frame = read_frame(path)
-    absent = [name for name in columns if name not in frame.columns]
-    if absent:
-        raise DataError(
-            f"{path} lacks the columns {', '.join(absent)}. It has: {', '.join(frame.columns)}."
-        )
-    yield from zip(frame[queries.query], frame[queries.golden], strict=True)
+    else:
+        opened = open_source(path)
+        check_columns(path, opened.columns, columns)
+        for record in opened.rows(problems):
+            yield record[queries.query], record[queries.golden]
 
 
 def _write(
     path: Path,
     rows: Sequence[tuple[Any, Any]],
-    made: Sequence[str | None],
+    texts: Sequence[str | None],
     folder: bool,
     research_compat: bool,
 ) -> None:
     columns = ("query", "goldens", "generated_text")
-    table = [(query, golden, text) for (query, golden), text in zip(rows, made, strict=True)]
+    table = [(query, golden, text) for (query, golden), text in zip(rows, texts, strict=True)]
     if not research_compat:
-        write_csv(
-            path, columns, [tuple("" if one is None else one for one in row) for row in table]
+        write_cells(
+            path, columns, [["" if cell is None else cell for cell in row] for row in table]
         )
         return
     import pandas
 
     frame = pandas.DataFrame(table, columns=list(columns))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_frame(frame[list(columns[1:])] if folder else frame, path)
+    with whole_file(path) as unfinished:
+        write_frame(frame[list(columns[1:])] if folder else frame, unfinished)

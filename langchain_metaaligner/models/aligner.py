@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import queue
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Literal
 
@@ -14,13 +14,15 @@ from langchain_core.runnables.config import run_in_executor
 from pydantic import ConfigDict, Field, PrivateAttr, field_validator
 from typing_extensions import Self
 
-from langchain_metaaligner.decode.answer import Completion, Decoding
+from langchain_metaaligner.decode.options import require_working
 from langchain_metaaligner.decode.pieces import stream
+from langchain_metaaligner.decode.row import Claim, Completion, Decoding
 from langchain_metaaligner.decode.sharing import acomplete, complete
 from langchain_metaaligner.errors import SettingError, plain_validation
 from langchain_metaaligner.models.checkpoint import Checkpoint, adopt, load
 from langchain_metaaligner.models.editing_llm import EditingLLM
 from langchain_metaaligner.models.spec import CheckpointSpec, read_metadata, resolve
+from langchain_metaaligner.weights.device import best_device
 
 
 class AlignerLLM(EditingLLM):
@@ -39,7 +41,10 @@ class AlignerLLM(EditingLLM):
         device_map: accelerate's map of layers to devices: "auto", or a mapping. Excludes
             ``device``.
         quantization: "8bit" or "4bit"; needs the extra of that name.
-        trust_remote_code: run the Python code that the checkpoint brings along.
+        trust_remote_code: run the Python code that the checkpoint brings along; of a Hub id only at
+            a ``revision`` that is named.
+        attn_implementation: how attention is computed where ``generate`` decodes: "sdpa", "eager",
+            "flash_attention_2", …; None is transformers' choice. Lookup decoding has its own.
         batch_size: prompts in one forward pass, at least 1.
         max_new_tokens: tokens that an answer may take, at least 1. Prompt and answer together never
             exceed the model's context.
@@ -66,6 +71,7 @@ class AlignerLLM(EditingLLM):
     device_map: str | dict[str, Any] | None = None
     quantization: str | None = None
     trust_remote_code: bool = False
+    attn_implementation: str | None = None
     batch_size: int = Field(default=8, ge=1)
     max_new_tokens: int = Field(default=1024, ge=1)
     stop: list[str] | None = None
@@ -107,7 +113,7 @@ class AlignerLLM(EditingLLM):
             SettingError: when an option has a value that cannot work.
         """
         llm = cls(model=model, **fields)
-        llm._loaded()
+        llm._checkpoint = load(llm._spec())
         return llm
 
     @classmethod
@@ -155,7 +161,7 @@ class AlignerLLM(EditingLLM):
     @property
     def context_length(self) -> int | None:
         """Tokens that prompt and edit may take together; None where there is no limit."""
-        return self._loaded().context_length
+        return self.checkpoint.context_length
 
     @property
     def trained_template(self) -> str | None:
@@ -192,7 +198,18 @@ class AlignerLLM(EditingLLM):
         Returns:
             The ids; ``get_num_tokens`` is their number.
         """
-        return self._loaded().encode([text])[0]
+        return self.checkpoint.encode([text])[0]
+
+    def fits(self, prompt: str, answer: str) -> bool:
+        """Whether a prompt, and an edit as long as the answer, stay within the context.
+
+        Both texts are tokenised as decoding needs them, which then finds their ids.
+        """
+        limit, checkpoint = self.context_length, self.checkpoint
+        if limit is None:
+            return True
+        tokens = len(checkpoint.encode([prompt])[0]) + len(checkpoint.encode_answer(answer))
+        return tokens < limit  # the end of sequence takes one
 
     def __getstate__(self) -> dict[Any, Any]:
         state = super().__getstate__()
@@ -208,48 +225,62 @@ class AlignerLLM(EditingLLM):
             device_map=self.device_map,
             quantization=self.quantization,
             trust_remote_code=self.trust_remote_code,
+            attn_implementation=self.attn_implementation,
             adopted=self.adopted,
         )
 
-    def _loaded(self) -> Checkpoint:
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """The weights and the tokenizer, which are read at the first use."""
         if self._checkpoint is None:
             self._checkpoint = load(self._spec())
         return self._checkpoint
 
     def _decoding(self, stop: list[str] | None, options: dict[str, Any]) -> Decoding:
         options = {**self.generation, **options}
-        return Decoding(
+        decoding = Decoding(
             max_new_tokens=options.pop("max_new_tokens", self.max_new_tokens),
             stop=tuple(self.stop or ()) + tuple(stop or ()),
             batch_size=self.batch_size,
             method=self.decoding,
             options=options,
         )
+        require_working(options, self.device or best_device())
+        return decoding
 
     def _generate(
         self,
         prompts: list[str],
         stop: list[str] | None = None,
         run_manager: CallbackManagerForLLMRun | None = None,
+        draft: str | None = None,
+        drafts: Mapping[str, str] | None = None,
         **kwargs: Any,
     ) -> LLMResult:
         decoding = self._decoding(stop, kwargs)
-        return self._result(complete(self._loaded(), prompts, decoding, self.share_batches))
+        known = drafts or _alike(prompts, draft)
+        return self._result(complete(self.checkpoint, prompts, decoding, self.share_batches, known))
 
     async def _agenerate(
         self,
         prompts: list[str],
         stop: list[str] | None = None,
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        draft: str | None = None,
+        drafts: Mapping[str, str] | None = None,
         **kwargs: Any,
     ) -> LLMResult:
         decoding = self._decoding(stop, kwargs)
-        checkpoint = await run_in_executor(None, self._loaded)
-        if self.share_batches:
-            return self._result(await acomplete(checkpoint, prompts, decoding))
+        known = drafts or _alike(prompts, draft)
+        checkpoint = await self._acheckpoint()
         return self._result(
-            await run_in_executor(None, complete, checkpoint, prompts, decoding, False)
+            await acomplete(checkpoint, prompts, decoding, self.share_batches, known)
         )
+
+    async def _acheckpoint(self) -> Checkpoint:
+        if self._checkpoint is not None:
+            return self._checkpoint
+        return await run_in_executor(None, lambda: self.checkpoint)
 
     def _result(self, completions: list[Completion]) -> LLMResult:
         prompt_tokens = sum(one.prompt_tokens for one in completions)
@@ -273,13 +304,13 @@ class AlignerLLM(EditingLLM):
         prompt: str,
         stop: list[str] | None = None,
         run_manager: CallbackManagerForLLMRun | None = None,
+        draft: str | None = None,
         **kwargs: Any,
     ) -> Iterator[GenerationChunk]:
+        decoding, claim = self._decoding(stop, kwargs), Claim()
         items: queue.SimpleQueue[str | Completion | BaseException] = queue.SimpleQueue()
-        cancelled = stream(
-            self._loaded(), prompt, self._decoding(stop, kwargs), items.put, self.share_batches
-        )
         try:
+            stream(self.checkpoint, prompt, decoding, items.put, claim, self.share_batches, draft)
             last = False
             while not last:
                 chunk, last = _chunk(items.get())
@@ -287,15 +318,17 @@ class AlignerLLM(EditingLLM):
                     run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                 yield chunk
         finally:
-            cancelled.set()
+            claim.cancel()
 
     async def _astream(
         self,
         prompt: str,
         stop: list[str] | None = None,
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        draft: str | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[GenerationChunk]:
+        decoding, claim = self._decoding(stop, kwargs), Claim()
         loop = asyncio.get_running_loop()
         items: asyncio.Queue[str | Completion | BaseException] = asyncio.Queue()
 
@@ -303,11 +336,11 @@ class AlignerLLM(EditingLLM):
             with suppress(RuntimeError):  # the loop is closed: nobody listens any more
                 loop.call_soon_threadsafe(items.put_nowait, item)
 
-        checkpoint = await run_in_executor(None, self._loaded)
-        cancelled = stream(
-            checkpoint, prompt, self._decoding(stop, kwargs), put, self.share_batches
-        )
         try:
+            checkpoint = await self._acheckpoint()
+            await run_in_executor(
+                None, stream, checkpoint, prompt, decoding, put, claim, self.share_batches, draft
+            )
             last = False
             while not last:
                 chunk, last = _chunk(await items.get())
@@ -315,7 +348,11 @@ class AlignerLLM(EditingLLM):
                     await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                 yield chunk
         finally:
-            cancelled.set()
+            claim.cancel()
+
+
+def _alike(prompts: Sequence[str], draft: str | None) -> Mapping[str, str] | None:
+    return None if draft is None else dict.fromkeys(prompts, draft)
 
 
 def _info(completion: Completion) -> dict[str, Any]:

@@ -3,33 +3,42 @@
 from __future__ import annotations
 
 import copy
+import logging
+import os
 import threading
 import uuid
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from transformers import GenerationConfig
 
+from langchain_metaaligner.decode.pace import Pace
 from langchain_metaaligner.decode.phrases import Phrases
-from langchain_metaaligner.decode.pointer import Pace
+from langchain_metaaligner.decode.sharing import SharedCalls
 from langchain_metaaligner.errors import CheckpointError
-from langchain_metaaligner.models.load import (
+from langchain_metaaligner.models.load import read, require_decoder
+from langchain_metaaligner.models.spec import CheckpointSpec, read_metadata, resolve
+from langchain_metaaligner.models.tokens import (
+    Encodings,
     completion_ids,
     encode_as_sentencepiece,
     prompt_ids,
-    read,
-    require_decoder,
 )
-from langchain_metaaligner.models.spec import CheckpointSpec, read_metadata, resolve
+from langchain_metaaligner.models.twin import twin
+from langchain_metaaligner.weights.hub import HUB_ID
+from langchain_metaaligner.weights.loading import reading
+
+logger = logging.getLogger("langchain_metaaligner")
 
 __all__ = ["Checkpoint", "CheckpointSpec", "adopt", "load", "resolve", "unload"]
 
 
 @dataclass(eq=False)
 class Checkpoint:
-    """A model with its tokenizer, ready to generate.
+    """A model with its tokenizer, ready to generate: a `decode.model.DecoderModel`.
 
     `encode` and `decode` may be called from any thread.
 
@@ -41,11 +50,13 @@ class Checkpoint:
         pad_id: the token id that fills a batch, hidden from the model by the attention mask.
         eos_ids: the token ids that end an answer.
         metadata: the content of ``metaaligner.json``; empty where the checkpoint has none.
-        generating: to be held around every forward pass. A second generation on the same weights
-            would compete for the same cores or the same GPU memory, and finish neither sooner.
+        exclusive: whether nobody else runs the modules of ``model``. False where a pipeline was
+            taken over whose modules cannot be doubled (`models.twin`).
+        generating: held around every forward pass. A second generation on the same weights would
+            compete for the same cores or the same GPU memory, and finish neither sooner.
         pace: what guesses and forward passes were worth so far.
         phrases: what edits wrote that stood in none of their drafts.
-        shared: the batches that concurrent calls share (`microbatch.batches_of`).
+        shared: the batches that concurrent calls share.
     """
 
     name: str
@@ -54,11 +65,22 @@ class Checkpoint:
     pad_id: int
     eos_ids: frozenset[int]
     metadata: Mapping[str, Any]
+    exclusive: bool = True
     generating: threading.Lock = field(default_factory=threading.Lock, repr=False)
     pace: Pace = field(default_factory=Pace, repr=False)
     phrases: Phrases = field(default_factory=Phrases, repr=False)
-    shared: dict[Any, Any] = field(default_factory=dict, repr=False)
-    _tokenizing: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    shared: SharedCalls = field(default_factory=SharedCalls, repr=False)
+
+    def __post_init__(self) -> None:
+        self._tokenizing = threading.Lock()
+        self._remember()
+        _alive.add(self)
+
+    def _remember(self) -> None:
+        self._prompts = Encodings(lambda text: prompt_ids(self.tokenizer, text), self._tokenizing)
+        self._answers = Encodings(
+            lambda text: completion_ids(self.tokenizer, text)[:-1], self._tokenizing
+        )
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Checkpoint:
         return self
@@ -80,8 +102,7 @@ class Checkpoint:
         Returns:
             One list of ids per text, in order.
         """
-        with self._tokenizing:  # a fast tokenizer must not be set up while it is in use
-            return [prompt_ids(self.tokenizer, text) for text in texts]
+        return [self._prompts[text] for text in texts]
 
     def encode_answer(self, text: str) -> list[int]:
         """Token ids of an answer as the model would write it: apart from its prompt, no end.
@@ -89,8 +110,7 @@ class Checkpoint:
         Args:
             text: the answer.
         """
-        with self._tokenizing:
-            return completion_ids(self.tokenizer, text)[:-1]
+        return self._answers[text]
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of an answer's token ids: special tokens left out, nothing stripped.
@@ -110,10 +130,19 @@ class Checkpoint:
             )
         return text
 
+    def after_fork(self) -> None:
+        """Go on in a child process, where the threads that held locks or decoded are no more."""
+        self.generating = threading.Lock()
+        self._tokenizing = threading.Lock()
+        self._remember()
+        self.shared = SharedCalls()
+        self.pace.after_fork()
+        self.phrases.after_fork()
 
+
+_alive: weakref.WeakSet[Checkpoint] = weakref.WeakSet()
 _loaded: dict[CheckpointSpec, Checkpoint] = {}
 _adopted: weakref.WeakValueDictionary[str, Checkpoint] = weakref.WeakValueDictionary()
-_loading = threading.Lock()
 
 
 def load(spec: CheckpointSpec) -> Checkpoint:
@@ -143,16 +172,17 @@ def load(spec: CheckpointSpec) -> Checkpoint:
     key = spec.resolved()
     if (loaded := _loaded.get(key)) is not None:
         return loaded
-    with _loading:
+    with reading():
         if key not in _loaded:
+            metadata = read_metadata(key)  # before the weights, which take longer to fail
             model, tokenizer = read(key)
-            _loaded[key] = _prepared(spec.model, model, tokenizer, read_metadata(key))
+            _loaded[key] = _prepared(spec.model, model, tokenizer, metadata)
         return _loaded[key]
 
 
 def unload() -> None:
     """Forget every loaded checkpoint. Its memory is freed once no runnable holds it any more."""
-    with _loading:
+    with reading():
         _loaded.clear()
 
 
@@ -170,18 +200,43 @@ def adopt(model: Any, tokenizer: Any) -> tuple[CheckpointSpec, Checkpoint]:
     Raises:
         CheckpointError: when the model is no decoder language model.
     """
+    model = getattr(model, "_orig_mod", model)  # what torch.compile(model) wraps
     require_decoder(model.config, [type(model).__name__], model.name_or_path)
     spec = CheckpointSpec(model=model.name_or_path, adopted=uuid.uuid4().hex)
-    try:
-        metadata = read_metadata(spec)
-    except CheckpointError:  # the model was made in memory and has no files
-        metadata = {}
-    checkpoint = _prepared(spec.model, copy.copy(model), copy.deepcopy(tokenizer), metadata)
+    own = twin(model)
+    checkpoint = _prepared(
+        spec.model,
+        copy.copy(model) if own is None else own,
+        copy.deepcopy(tokenizer),
+        _metadata_of(spec),
+        exclusive=own is not None,
+    )
     _adopted[str(spec.adopted)] = checkpoint
     return spec, checkpoint
 
 
-def _prepared(name: str, model: Any, tokenizer: Any, metadata: Mapping[str, Any]) -> Checkpoint:
+def _metadata_of(spec: CheckpointSpec) -> dict[str, Any]:
+    """The metadata of a model that is in memory already, if what it is called leads to some."""
+    known = spec.model and (Path(spec.model).is_dir() or HUB_ID.fullmatch(spec.model))
+    if not known:
+        return {}  # made in memory, or its folder is gone
+    try:
+        return read_metadata(spec)
+    except CheckpointError as error:
+        if not error.retryable:
+            raise
+        logger.warning(
+            "Whether %r names its edit template is not known: %s Without it the template goes by "
+            "the model's name; set template= to be sure.",
+            spec.model,
+            error,
+        )
+        return {}
+
+
+def _prepared(
+    name: str, model: Any, tokenizer: Any, metadata: Mapping[str, Any], exclusive: bool = True
+) -> Checkpoint:
     encode_as_sentencepiece(tokenizer)
     tokenizer.padding_side = "left"
     tokenizer.pad_token = tokenizer.unk_token or tokenizer.pad_token or tokenizer.eos_token
@@ -193,4 +248,38 @@ def _prepared(name: str, model: Any, tokenizer: Any, metadata: Mapping[str, Any]
     model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
         bos_token_id=tokenizer.bos_token_id, eos_token_id=eos_ids or None, pad_token_id=pad_id
     )
-    return Checkpoint(name, model, tokenizer, pad_id, frozenset(eos_ids), metadata)
+    return Checkpoint(name, model, tokenizer, pad_id, frozenset(eos_ids), metadata, exclusive)
+
+
+_FORK_PATIENCE = 5.0  # seconds that a fork waits for the pass at hand; a pass takes far less
+
+
+def _before_fork() -> None:
+    """Let passes come to an end: a child whose memory is that of a pass half done can hang."""
+    global _paused
+    _paused = [
+        checkpoint
+        for checkpoint in list(_alive)
+        if checkpoint.generating.acquire(timeout=_FORK_PATIENCE)
+    ]
+
+
+def _after_fork_in_parent() -> None:
+    for checkpoint in _paused:
+        checkpoint.generating.release()
+    _paused.clear()
+
+
+def _after_fork_in_child() -> None:
+    _paused.clear()
+    for checkpoint in list(_alive):
+        checkpoint.after_fork()
+
+
+_paused: list[Checkpoint] = []
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_before_fork,
+        after_in_parent=_after_fork_in_parent,
+        after_in_child=_after_fork_in_child,
+    )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from langchain_core.language_models.llms import BaseLLM
 from langchain_core.runnables import RunnableConfig
-from langchain_core.runnables.config import var_child_runnable_config
+from langchain_core.runnables.config import get_config_list, var_child_runnable_config
+
+from langchain_metaaligner.errors import CheckpointError, MissingExtraError
 
 
 class EditingLLM(BaseLLM):
@@ -19,6 +21,11 @@ class EditingLLM(BaseLLM):
 
     Every generation carries ``generation_info`` with ``finish_reason`` ("stop" or "length"),
     ``prompt_tokens`` and ``completion_tokens``.
+
+    Whoever asks for an edit can tell the draft that stands in the prompt, by ``drafts=`` of `batch`
+    and `abatch`, and by ``draft=`` of ``invoke``, ``stream`` and their async twins. It changes how
+    soon the edit is there, and not the edit. ``_generate`` gets ``drafts``, a mapping from prompt
+    to draft, or ``draft``; ``_stream`` gets ``draft``. A subclass is free to ignore them.
     """
 
     @property
@@ -47,13 +54,30 @@ class EditingLLM(BaseLLM):
         config: RunnableConfig | list[RunnableConfig] | None = None,
         *,
         return_exceptions: bool = False,
+        drafts: Sequence[str | None] | Mapping[str, str] | None = None,
         **kwargs: Any,
     ) -> list[str]:
-        """One generation over all inputs: ``max_concurrency`` is for models that are called."""
+        """One generation over all inputs: ``max_concurrency`` is for models that are called.
+
+        Args:
+            inputs: prompts.
+            config: one for all inputs, or one for each.
+            return_exceptions: whether an input that fails gives its exception, and the others their
+                texts.
+            drafts: for each input the draft that stands in it, where there is one; or a mapping
+                from prompt to draft.
+            **kwargs: options of this call, such as ``stop``.
+        """
+        configs = get_config_list(_unlimited(config), len(inputs))
+        options = {**kwargs, **_by_prompt(self, inputs, drafts)}
         with no_inherited_limit():
-            return super().batch(
-                inputs, _unlimited(config), return_exceptions=return_exceptions, **kwargs
-            )
+            made = super().batch(inputs, configs, return_exceptions=return_exceptions, **options)
+            if not _failed_together(made):
+                return made
+            texts: list[str] = []
+            for half in _halves(len(inputs)):
+                texts += self.batch(inputs[half], configs[half], return_exceptions=True, **options)
+            return texts
 
     async def abatch(
         self,
@@ -61,13 +85,59 @@ class EditingLLM(BaseLLM):
         config: RunnableConfig | list[RunnableConfig] | None = None,
         *,
         return_exceptions: bool = False,
+        drafts: Sequence[str | None] | Mapping[str, str] | None = None,
         **kwargs: Any,
     ) -> list[str]:
         """The async twin of `batch`."""
+        configs = get_config_list(_unlimited(config), len(inputs))
+        options = {**kwargs, **_by_prompt(self, inputs, drafts)}
         with no_inherited_limit():
-            return await super().abatch(
-                inputs, _unlimited(config), return_exceptions=return_exceptions, **kwargs
+            made = await super().abatch(
+                inputs, configs, return_exceptions=return_exceptions, **options
             )
+            if not _failed_together(made):
+                return made
+            texts: list[str] = []
+            for half in _halves(len(inputs)):
+                texts += await self.abatch(
+                    inputs[half], configs[half], return_exceptions=True, **options
+                )
+            return texts
+
+
+def _by_prompt(
+    llm: BaseLLM, inputs: Sequence[Any], drafts: Sequence[str | None] | Mapping[str, str] | None
+) -> dict[str, Any]:
+    """The drafts as an option of the call, by prompt: LangChain's cache takes prompts out."""
+    if not drafts:
+        return {}
+    if isinstance(drafts, Mapping):
+        return {"drafts": drafts}
+    prompts = (llm._convert_input(one).to_string() for one in inputs)
+    return {
+        "drafts": {
+            prompt: draft
+            for prompt, draft in zip(prompts, drafts, strict=True)
+            if draft is not None
+        }
+    }
+
+
+def _failed_together(made: Sequence[Any]) -> bool:
+    """Whether several inputs have one exception: that of one of them, which the others share.
+
+    A model that cannot be read fails all of them, and is not read again for each.
+    """
+    first = made[0] if len(made) > 1 else None
+    return (
+        isinstance(first, Exception)
+        and not isinstance(first, CheckpointError | MissingExtraError)
+        and all(one is first for one in made)
+    )
+
+
+def _halves(number: int) -> tuple[slice, slice]:
+    return slice(0, number // 2), slice(number // 2, number)
 
 
 @contextmanager

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import normalizers, pre_tokenizers
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.models.auto.modeling_auto import (
     MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
@@ -20,7 +19,23 @@ from transformers.models.llama.tokenization_llama import LlamaTokenizer
 from transformers.utils import logging as transformers_logging
 
 from langchain_metaaligner.errors import CheckpointError, MissingExtraError, SettingError
-from langchain_metaaligner.models.spec import QUANTIZATIONS, CheckpointSpec, fetch, gguf_file
+from langchain_metaaligner.models.spec import QUANTIZATIONS, CheckpointSpec, gguf_file
+from langchain_metaaligner.models.tokens import (
+    completion_ids,
+    encode_as_sentencepiece,
+    prompt_ids,
+)
+from langchain_metaaligner.weights.hub import fetch
+
+__all__ = [
+    "completion_ids",
+    "encode_as_sentencepiece",
+    "placement",
+    "prompt_ids",
+    "read",
+    "read_tokenizer",
+    "require_decoder",
+]
 
 
 def read(spec: CheckpointSpec) -> tuple[Any, Any]:
@@ -36,8 +51,7 @@ def read(spec: CheckpointSpec) -> tuple[Any, Any]:
         CheckpointError: when it does not exist, is broken, or is no decoder language model.
         MissingExtraError: when bitsandbytes is needed and not installed.
     """
-    if spec.quantization and importlib.util.find_spec("bitsandbytes") is None:
-        raise MissingExtraError(f"quantization={spec.quantization!r}", "quantization")
+    placement(spec)  # what is not installed is told before anything is read
     origin: dict[str, Any] = {
         "revision": spec.revision,
         "trust_remote_code": spec.trust_remote_code,
@@ -109,25 +123,40 @@ def require_decoder(config: Any, architectures: Sequence[str], name: str) -> Non
 _DECODER_CLASSES = frozenset(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values())
 
 
-def _read_model(spec: CheckpointSpec, config: Any, origin: dict[str, Any]) -> Any:
-    placement: Any = spec.device_map if isinstance(spec.device_map, str) else None
-    if isinstance(spec.device_map, tuple):
-        placement = dict(spec.device_map)
-    extra: dict[str, Any] = {}
+def placement(spec: CheckpointSpec) -> tuple[str | None, dict[str, Any]]:
+    """How ``from_pretrained`` is to hold the weights of a spec.
+
+    Args:
+        spec: with every default filled in (`CheckpointSpec.placed`).
+
+    Returns:
+        The device to move the model to, None where a device map places it, and the options.
+
+    Raises:
+        MissingExtraError: when bitsandbytes is needed and not installed.
+    """
+    options: dict[str, Any] = {"dtype": getattr(torch, str(spec.dtype)), "weights_only": True}
+    if spec.attn_implementation is not None:
+        options["attn_implementation"] = spec.attn_implementation
+    device_map: Any = (
+        dict(spec.device_map) if isinstance(spec.device_map, tuple) else spec.device_map
+    )
     if spec.quantization:
+        if importlib.util.find_spec("bitsandbytes") is None:
+            raise MissingExtraError(f"quantization={spec.quantization!r}", "quantization")
         bits = {QUANTIZATIONS[spec.quantization]: True}
-        extra["quantization_config"] = BitsAndBytesConfig(**bits)  # type: ignore[no-untyped-call]
-        placement = placement or {"": spec.device}
+        options["quantization_config"] = BitsAndBytesConfig(**bits)  # type: ignore[no-untyped-call]
+        device_map = device_map or {"": spec.device}
+    if device_map is None:
+        return spec.device, options
+    return None, {**options, "device_map": device_map}
+
+
+def _read_model(spec: CheckpointSpec, config: Any, origin: dict[str, Any]) -> Any:
+    device, options = placement(spec)
     try:
         loaded: Any = AutoModelForCausalLM.from_pretrained(
-            spec.model,
-            config=config,
-            dtype=getattr(torch, str(spec.dtype)),
-            device_map=placement,
-            weights_only=True,
-            output_loading_info=True,
-            **extra,
-            **origin,
+            spec.model, config=config, output_loading_info=True, **options, **origin
         )
     except Exception as error:  # transformers and the Hub raise errors of many kinds
         raise CheckpointError(
@@ -141,7 +170,7 @@ def _read_model(spec: CheckpointSpec, config: Any, origin: dict[str, Any]) -> An
             f"{missing[0]!r}: random numbers would stand in. Save or download the checkpoint again."
         )
     model.eval()
-    return model if placement else model.to(spec.device)
+    return model if device is None else model.to(device)
 
 
 def read_tokenizer(model: str, origin: dict[str, Any]) -> Any:
@@ -169,45 +198,6 @@ def read_tokenizer(model: str, origin: dict[str, Any]) -> Any:
     if set(tokenizer.get_vocab()) <= set(tokenizer.all_special_tokens):
         raise CheckpointError(f"{model!r} has no tokenizer. {advice}")
     return tokenizer
-
-
-def prompt_ids(tokenizer: Any, text: str) -> list[int]:
-    """Token ids of an edit prompt, beginning of sequence included.
-
-    Inference and training share it: a prompt is never tokenised together with what follows it,
-    which would merge the space that it ends in. The name of a special token within the text
-    (``</s>`` in an answer) is read as plain characters.
-    """
-    ids: list[int] = tokenizer(text, split_special_tokens=True, verbose=False)["input_ids"]
-    return ids
-
-
-def completion_ids(tokenizer: Any, text: str) -> list[int]:
-    """Token ids of an edit, as it follows its prompt, with the end of sequence."""
-    ids: list[int] = tokenizer(
-        text, split_special_tokens=True, add_special_tokens=False, verbose=False
-    )["input_ids"]
-    return [*ids, tokenizer.eos_token_id]
-
-
-def encode_as_sentencepiece(tokenizer: Any) -> None:
-    """Make a Llama tokenizer put the word mark before every text; others stay as they are.
-
-    Transformers 5 leaves it out before a text that begins with a space, where sentencepiece, and
-    with it the research code, has it.
-
-    Args:
-        tokenizer: any tokenizer of transformers, which is changed in place.
-    """
-    if not isinstance(tokenizer, LlamaTokenizer):
-        return
-    backend = tokenizer.backend_tokenizer
-    marker = backend.pre_tokenizer
-    if isinstance(marker, pre_tokenizers.Metaspace) and marker.prepend_scheme != "never":
-        backend.normalizer = normalizers.Sequence(
-            [normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]
-        )
-        backend.pre_tokenizer = None
 
 
 def _first_line(error: Exception) -> str:

@@ -6,29 +6,24 @@ on the Hub, or the name of one that comes with this package: ``"mini"`` or ``"sm
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import (
-    get_hf_file_metadata,
-    hf_hub_download,
-    hf_hub_url,
-    try_to_load_from_cache,
-)
 
 from langchain_metaaligner.errors import CheckpointError, SettingError, nearest
+from langchain_metaaligner.weights import hub
+from langchain_metaaligner.weights.device import best_device
+from langchain_metaaligner.weights.hub import HUB_ID, METADATA_FILE
+
+__all__ = ["METADATA_FILE", "CheckpointSpec", "read_metadata", "resolve"]
 
 MINI = "mini"
 MINI_FOLDER = Path(__file__).with_name("mini")
 BUNDLED = {name: Path(__file__).with_name(name) for name in (MINI, "small")}
 """Where the checkpoints lie that come with this package, by name."""
-
-METADATA_FILE = "metaaligner.json"
 QUANTIZATIONS = {"8bit": "load_in_8bit", "4bit": "load_in_4bit"}
 
 _DTYPES = {
@@ -39,7 +34,6 @@ _DTYPES = {
     "float32": "float32",
     "fp32": "float32",
 }
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 _EXPECTED = (
     "Give 'mini', 'small', a folder in the layout of the Hugging Face Hub or with one GGUF file, "
     "or an id on the Hub"
@@ -59,7 +53,10 @@ class CheckpointSpec:
         device_map: accelerate's map of layers to devices: "auto", or a mapping, which is kept as
             sorted pairs. Excludes ``device``.
         quantization: "8bit" or "4bit", by bitsandbytes.
-        trust_remote_code: run the Python code that the checkpoint brings along.
+        trust_remote_code: run the Python code that the checkpoint brings along; of a Hub id only at
+            a ``revision`` that is named.
+        attn_implementation: how attention is computed by ``generate``: "sdpa", "eager",
+            "flash_attention_2", …; None is transformers' choice.
         adopted: key of weights that this process already held (`checkpoint.adopt`).
 
     Raises:
@@ -73,6 +70,7 @@ class CheckpointSpec:
     device_map: str | Mapping[str, Any] | tuple[tuple[str, Any], ...] | None = None
     quantization: str | None = None
     trust_remote_code: bool = False
+    attn_implementation: str | None = None
     adopted: str | None = None
 
     def __post_init__(self) -> None:
@@ -82,6 +80,11 @@ class CheckpointSpec:
             object.__setattr__(self, "device_map", tuple(sorted(self.device_map.items())))
         if self.quantization is not None and self.quantization not in QUANTIZATIONS:
             raise SettingError(_unknown("quantization", self.quantization, QUANTIZATIONS))
+        if self.trust_remote_code and self.revision is None and not self._is_folder:
+            raise SettingError(
+                "trust_remote_code=True runs code of the repository. Name the commit that you have "
+                "read: revision=..."
+            )
         if self.device is not None:
             _require_device(self.device)
             if self.device_map is not None:
@@ -90,30 +93,30 @@ class CheckpointSpec:
                     "but a device map places the layers by itself. Give one of them."
                 )
 
+    @property
+    def _is_folder(self) -> bool:
+        return self.model in BUNDLED or Path(self.model).expanduser().is_dir()
+
     def resolved(self) -> CheckpointSpec:
         """The same choice with every default filled in: equal weights have equal resolved specs.
 
         Raises:
             CheckpointError: as `resolve`.
         """
+        return replace(self.placed(), model=resolve(self.model))
+
+    def placed(self) -> CheckpointSpec:
+        """The same choice with device and dtype filled in; the model's name stays as it is."""
         device = self.device
         if device is None and self.device_map is None:
             device = best_device()
         on_cuda = (device or best_device()).startswith("cuda")
         return replace(
             self,
-            model=resolve(self.model),
             device=device,
             dtype=self.dtype or ("bfloat16" if on_cuda else "float32"),
             adopted=None,
         )
-
-
-def best_device() -> str:
-    """The fastest device of this machine: "cuda", else "mps", else "cpu"."""
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 def resolve(model: str) -> str:
@@ -135,7 +138,7 @@ def resolve(model: str) -> str:
             "langchain-metaaligner again, or name another model: a folder or an id on the Hub."
         )
     if not model or not folder.is_dir():
-        if _HUB_ID.fullmatch(model) and not folder.exists():
+        if HUB_ID.fullmatch(model) and not folder.exists():
             return model
         advice = f" Give the folder that holds {folder.name}." if folder.is_file() else ""
         raise CheckpointError(
@@ -151,61 +154,13 @@ def resolve(model: str) -> str:
     return str(folder.resolve())
 
 
-def fetch(model: str, file: str, revision: str | None) -> Path:
-    """A small file of a checkpoint on the Hub, from the cache or else downloaded.
-
-    A download retries for half a minute where there is no network; this asks once.
-
-    Args:
-        model: id on the Hub.
-        file: name of the file.
-        revision: branch, tag or commit; None is the main branch.
-
-    Returns:
-        The path in the cache.
-
-    Raises:
-        OSError: or another error of huggingface_hub or httpx, when there is no such model or file,
-            or the Hub cannot be reached.
-    """
-    cached = try_to_load_from_cache(model, file, revision=revision)
-    if isinstance(cached, str):
-        return Path(cached)
-    if cached is None:
-        get_hf_file_metadata(hf_hub_url(model, file, revision=revision), timeout=10)
-        return Path(hf_hub_download(model, file, revision=revision))
-    raise FileNotFoundError(f"{model} has no {file}.")
-
-
 def read_metadata(spec: CheckpointSpec) -> dict[str, Any]:
-    """What a checkpoint tells about itself in ``metaaligner.json``, a file that our trainer writes.
-
-    Args:
-        spec: whose metadata.
-
-    Returns:
-        The file's content; empty where there is no such file or the Hub cannot be reached.
+    """What a checkpoint tells about itself: `weights.hub.read_metadata` of where it lies.
 
     Raises:
-        CheckpointError: when the file is there and is not a JSON object, or as `resolve`.
+        CheckpointError: as there; ``retryable`` where the Hub could not be asked.
     """
-    origin = resolve(spec.model)
-    if Path(origin).is_dir():
-        path = Path(origin, METADATA_FILE)
-    else:
-        try:
-            path = fetch(origin, METADATA_FILE, spec.revision)
-        except Exception:  # whatever the Hub says: a checkpoint works without this file
-            return {}
-    if not path.is_file():
-        return {}
-    try:
-        metadata = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise CheckpointError(f"{path} is not valid JSON: {error}. Repair or delete it.") from error
-    if not isinstance(metadata, dict):
-        raise CheckpointError(f"{path} must hold a JSON object. Repair or delete it.")
-    return metadata
+    return hub.read_metadata(str(BUNDLED.get(spec.model, spec.model)), spec.revision)
 
 
 def is_complete(folder: Path) -> bool:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
 from langchain_metaaligner.errors import SettingError, nearest
-from langchain_metaaligner.models.spec import CheckpointSpec, read_metadata
 from langchain_metaaligner.objectives import known_objective
-from langchain_metaaligner.rewards.classifier import (
-    ATTRIBUTES,
-    PUBLISHED,
-    DPARewardModel,
-    SequenceReward,
-)
+from langchain_metaaligner.rewards.classifier import PUBLISHED, SequenceReward
+from langchain_metaaligner.rewards.dpa import ATTRIBUTES, DPARewardModel
+from langchain_metaaligner.rewards.scorer import Reward
+from langchain_metaaligner.weights.hub import read_metadata
 
 
 def trained_objective(source: str) -> str | None:
@@ -31,14 +26,12 @@ def trained_objective(source: str) -> str | None:
     published = {model: name for name, model in PUBLISHED.items()}
     if source in published:
         return published[source]
-    told = read_metadata(CheckpointSpec(model=source)).get("objective")
-    known = known_objective(told) if told else None
-    return known.name if known else told
+    name = read_metadata(source).get("objective")
+    known = known_objective(name) if name else None
+    return known.name if known else name
 
 
-def reward_model(
-    source: str, device: str | None = None, batch_size: int = 1
-) -> Callable[[Sequence[tuple[str, str]]], list[float]]:
+def reward_model(source: str, device: str | None = None, batch_size: int = 1) -> Reward:
     """Load a reward model that is fed as it was trained.
 
     Args:
@@ -54,17 +47,13 @@ def reward_model(
     model, _, attribute = source.partition("#")
     if attribute:
         return _attribute_reward(model, attribute, device, batch_size)
-    told: dict[str, bool] = {}
-    if source not in PUBLISHED.values():
-        told = read_metadata(CheckpointSpec(model=source))
+    metadata = {} if source in PUBLISHED.values() else read_metadata(source)
     return SequenceReward(
-        source, device=device, response_only=told.get("response_only"), batch_size=batch_size
+        source, device=device, response_only=metadata.get("response_only"), batch_size=batch_size
     )
 
 
-def _attribute_reward(
-    model: str, attribute: str, device: str | None, batch_size: int
-) -> Callable[[Sequence[tuple[str, str]]], list[float]]:
+def _attribute_reward(model: str, attribute: str, device: str | None, batch_size: int) -> Reward:
     if attribute not in ATTRIBUTES:
         raise SettingError(
             f"{attribute!r} is no attribute of the DPA reward model."

@@ -15,16 +15,15 @@ from transformers import AutoTokenizer
 
 from langchain_metaaligner.errors import CheckpointError, SettingError
 from langchain_metaaligner.rewards.load import reward_model
+from langchain_metaaligner.rewards.scorer import Pairs, Reward
 
-Pairs = Sequence[tuple[str, str]]
-
-_loaded: dict[str, Callable[[Pairs], list[float]]] = {}  # of this process
+_loaded: dict[str, Reward] = {}  # of this process
 
 
 @contextmanager
 def reward_processes(
     models: Mapping[str, str], processes: int, device: str | None = None, batch_size: int = 1
-) -> Iterator[dict[str, Callable[[Pairs], list[float]]]]:
+) -> Iterator[dict[str, Reward]]:
     """Start processes that score (prompt, response) pairs together.
 
     Args:
@@ -49,7 +48,7 @@ def reward_processes(
         processes, context, _load, (dict(models), processes, device, batch_size, started)
     ) as pool:
 
-        def scorer(objective: str) -> Callable[[Pairs], list[float]]:
+        def scorer(objective: str) -> Reward:
             def score(pairs: Pairs) -> list[float]:
                 shares = [(objective, pairs[at::processes]) for at in range(processes)]
                 scores = [0.0] * len(pairs)
@@ -100,6 +99,6 @@ def _load(
     _loaded.update({objective: _loaded[source] for objective, source in models.items()})
 
 
-def _score(share: tuple[str, Pairs]) -> list[float]:
+def _score(share: tuple[str, Pairs]) -> Sequence[float]:
     objective, pairs = share
     return _loaded[objective](pairs)

@@ -125,8 +125,8 @@ class Ledger:
         Args:
             *content: JSON values that tell this unit from every other one.
         """
-        told = json.dumps([self._salt, *content], sort_keys=True)
-        return hashlib.sha256(told.encode()).hexdigest()[:32]
+        text = json.dumps([self._salt, *content], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     def find(self, key: str) -> dict[str, Any] | None:
         """The line of a finished unit of work; None where it is still to be done."""
@@ -244,8 +244,8 @@ class Ledger:
         self._lock.release()
 
     def _line(self, key: str, record: Mapping[str, Any]) -> tuple[str, bytes]:
-        told = {"key": key, "settings": self.settings, **record}
-        return key, json.dumps(told).encode() + b"\n"  # ASCII: also lone surrogates survive
+        line = json.dumps({"key": key, "settings": self.settings, **record})
+        return key, line.encode() + b"\n"  # ASCII: also lone surrogates survive
 
     def _append(self, lines: list[tuple[str, bytes]]) -> list[tuple[str, int]]:
         places, at = [], self._end
@@ -276,8 +276,8 @@ class Ledger:
 
     def _index_line(self, number: int, at: int, line: bytes) -> None:
         try:
-            told = json.loads(line)
-            key, settings = told["key"], told["settings"]
+            record = json.loads(line)
+            key, settings = record["key"], record["settings"]
         except (ValueError, TypeError, KeyError) as error:
             raise LedgerError(
                 f"Line {number} of {self.path} is no line of a ledger: {line[:80]!r}. Remove that "
@@ -288,7 +288,7 @@ class Ledger:
                 f"{self.path} was written under other settings ({_difference(settings, self)}). "
                 "Use the same ones to go on, or write to another file."
             )
-        if FAILED not in told:
+        if FAILED not in record:
             self._index.execute("INSERT OR REPLACE INTO work VALUES (?, ?)", (key, at))
 
     def _refused(self, error: OSError) -> LedgerError:

@@ -16,6 +16,7 @@ from langchain.agents.middleware import (
     ModelRetryMiddleware,
     PIIMiddleware,
 )
+from langchain.agents.structured_output import ToolStrategy
 from langchain_core.language_models import FakeListChatModel
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.language_models.fake_chat_models import FakeMessagesListChatModel
@@ -225,11 +226,15 @@ COMPANIES = {
 
 
 @pytest.mark.parametrize("stream", STREAMS)
-@pytest.mark.parametrize("outermost", ["ours", "the other"])
-@pytest.mark.parametrize("company", COMPANIES)
+@pytest.mark.parametrize(
+    ("company", "outermost"),
+    [
+        *((company, "ours") for company in COMPANIES),
+        # a middleware that never calls those inside of it cannot be corrected by them
+        *((company, "the other") for company in COMPANIES if company != "a model that is called"),
+    ],
+)
 def test_no_draft_shows_beside_other_middlewares(company, outermost, stream, editor):
-    if (company, outermost) == ("a model that is called", "the other"):
-        pytest.skip("a middleware that never calls what is inside of it answers by itself")
     model, other = COMPANIES[company]
     ours = MetaAlignerMiddleware(objectives=["helpful"], llm=editor)
     middleware = [ours, other()] if outermost == "ours" else [other(), ours]
@@ -385,9 +390,16 @@ def test_the_record_holds_the_texts_where_the_app_wants_it(editor):
     assert (record.original, record.text) == ("the draft answer", "the corrected answer")
 
 
-def test_an_unknown_kind_of_record_is_refused():
-    with pytest.raises(SettingError, match="'full' or 'slim'"):
-        MetaAlignerMiddleware(objectives=["helpful"], record="some")
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        ({"record": "some"}, "'full' or 'slim'"),
+        ({"streaming": "live"}, "has no effect in an agent"),
+    ],
+)
+def test_options_that_cannot_work_in_an_agent_are_refused(option, says):
+    with pytest.raises(SettingError, match=says):
+        MetaAlignerMiddleware(objectives=["helpful"], **option)
 
 
 def test_structured_responses_pass(editor):
@@ -525,6 +537,16 @@ def test_an_agent_that_waits_for_approval(way, editor):
     assert editor.calls == []
     state = chain.invoke(Command(resume={"decisions": [{"type": "approve"}]}))
     assert state["messages"][-1].text == "the corrected answer"
+
+
+@pytest.mark.parametrize("way", ["invoke", "stream", "astream"])
+def test_a_structured_response_passes_the_chain(way, editor):
+    agent = create_agent(Calculator(), response_format=ToolStrategy(Total))
+    chain = agent | MetaAlignerRunnable(objectives=["helpful"], llm=editor)
+    state = PIPED[way](chain)
+    assert state["structured_response"] == Total(value=3)
+    assert isinstance(state["messages"][-1], ToolMessage)
+    assert editor.calls == []
 
 
 def test_updates_that_code_passes_on(editor):

@@ -2,15 +2,11 @@
 
 import csv
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 import torch
+from processes import finished, killed
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import (
     AutoModelForCausalLM,
@@ -301,17 +297,6 @@ def test_the_comparison_of_real_runs(data, llama, sft, reward_models, tmp_path):
         )
 
 
-def start(recipe, values, *launcher):
-    return subprocess.Popen(
-        [sys.executable, *launcher, "-m", "langchain_metaaligner", "train", recipe, *values],
-        env={**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-
-
 def test_a_killed_run_resumes_to_the_same_final_loss(data, llama, reward_models, tmp_path):
     rewards = [f"rewards.{name}={reward_models.model / name}" for name in ("harmless", "humor")]
     others = [*rewards, "max_steps=24", "accumulation=2"]
@@ -320,15 +305,8 @@ def test_a_killed_run_resumes_to_the_same_final_loss(data, llama, reward_models,
         load_recipe(recipe, values_for("morlhf", tmp_path / "straight", data, llama, *others))
     )
     values = values_for("morlhf", tmp_path / "killed", data, llama, *others)
-    process = start(str(recipe), values)
     folder = tmp_path / "killed" / "1-morlhf"
-    deadline = time.monotonic() + 120
-    while not last_checkpoint(folder):
-        assert process.poll() is None, process.communicate()[0][-3000:]
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+    killed(tmp_path / "killed", lambda: last_checkpoint(folder), "train", recipe, *values)
     assert not (tmp_path / "killed" / "final").exists()
     assert 0 < int(last_checkpoint(folder).name.removeprefix("checkpoint-")) < 24
     resumed = train(load_recipe(recipe, values))
@@ -343,9 +321,7 @@ def test_a_killed_run_resumes_to_the_same_final_loss(data, llama, reward_models,
 def test_two_processes(data, llama, tmp_path):
     values = values_for("cdpo", tmp_path / "run", data, llama, "eval=null", "max_steps=3")
     launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
-    process = start(str(MINIATURES / "cdpo.yaml"), values, *launcher)
-    output = process.communicate(timeout=240)[0]
-    assert process.returncode == 0, output[-3000:]
+    output = finished("train", MINIATURES / "cdpo.yaml", *values, launcher=launcher)
     assert output.count("/run/final\n") == 1  # the first process alone reports
     result = json.loads((tmp_path / "run" / "1-cdpo" / "result.json").read_text())
     assert (result["steps"], result["processes"]) == (3, 2)

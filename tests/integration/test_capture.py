@@ -327,6 +327,37 @@ def test_cached_reply(aligner, echo):
     assert (first.text, second.text, draft.text) == ("<a||r:a>", "<a||r:a>", "r:a")
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_cached_reply_of_a_text_model(way, aligner):
+    chain = PROMPT | FakeListLLM(responses=["hi"]) | StrOutputParser() | aligner
+    set_llm_cache(InMemoryCache())
+    try:
+        edits = [WAYS[way](chain, {"q": question}) for question in "abab"]
+        batch = (FakeListLLM(responses=["hi"]) | aligner).batch(["a", "b", "a"])
+        again = (FakeListLLM(responses=["hi"]) | aligner).batch(["c", "b", "a"])
+    finally:
+        set_llm_cache(None)
+    asked = [f"<System: S\nHuman: {question}||hi>" for question in "abab"]
+    assert edits == asked
+    assert batch == ["<a||hi>", "<b||hi>", "<a||hi>"]
+    assert again == ["<c||hi>", "<b||hi>", "<a||hi>"]
+
+
+def test_cached_reply_in_code_leaves_the_draft(aligner):
+    """Nothing is heard of it there, so its question is not known; and no other is taken."""
+    model = FakeListLLM(responses=["hi"])
+
+    def code(question):
+        return aligner.invoke(model.invoke(question))
+
+    set_llm_cache(InMemoryCache())
+    try:
+        edits = [RunnableLambda(code).invoke(question) for question in "ab" * 2]
+    finally:
+        set_llm_cache(None)
+    assert edits == ["<a||hi>", "<b||hi>", "hi", "hi"]
+
+
 def test_message_history(aligner, echo):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LangChainDeprecationWarning)

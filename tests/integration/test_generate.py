@@ -1,16 +1,14 @@
 """``metaaligner generate`` with every kind of checkpoint that policy models come as."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pandas
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
+from processes import killed, whole_lines
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import (
     BartConfig,
@@ -21,11 +19,12 @@ from transformers import (
     T5Config,
     T5ForConditionalGeneration,
 )
+from typer.testing import CliRunner
 
-from langchain_metaaligner.files.answering import generate_answers
+from langchain_metaaligner.cli import app
+from langchain_metaaligner.errors import MetaAlignerError
 from langchain_metaaligner.models.aligner import AlignerLLM
 from langchain_metaaligner.models.policy import EncoderDecoderLLM, load_policy
-from langchain_metaaligner.testing import FakeAlignerLLM
 
 WORDS = ["<s>", "<pad>", "</s>", "<unk>", "consider", "this", "post"]
 WORDS += ["question", "does", "the", "poster"]
@@ -79,7 +78,9 @@ def checkpoints(tmp_path_factory):
         torch.nn.init.normal_(model.lm_head.weight)
         model.lm_head.weight[:4] = 0.0
     model.save_pretrained(root / "t5")
-    for name in ("llama", "bart", "t5"):
+    torch.manual_seed(1)
+    LlamaForCausalLM(llama).save_pretrained(root / "other")
+    for name in ("llama", "other", "bart", "t5"):
         save_tokenizer(root / name)
     return root
 
@@ -125,8 +126,105 @@ def test_an_adapter_changes_its_base(checkpoints):
     assert plain.batch(prompts) != adapted.batch(prompts)
 
 
-def command(*words):
-    return [sys.executable, "-m", "langchain_metaaligner", "generate", *map(str, words)]
+def test_killed_it_goes_on_to_the_same_file(queries, tmp_path):
+    words = ("generate", "--dataset", "imhi", "--input", queries, "--model", "mini",
+             "--device", "cpu", "--max-new-tokens", "30", "--batch-size", "1")  # fmt: skip
+    ledger = tmp_path / "out" / "generate.ledger.jsonl"
+    output = ("--output", tmp_path / "out")
+    killed(tmp_path / "out", lambda: len(whole_lines(ledger)) >= 2, *words, *output)
+    for name in ("out", "whole"):
+        run(*words[1:], "--output", tmp_path / name)
+    for name in ("DR.csv", "SAD.csv"):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    keys = [json.loads(line)["key"] for line in whole_lines(ledger)]
+    assert len(keys) == len(set(keys)) == 10
+
+
+class Completions(BaseHTTPRequestHandler):
+    """Continues raw text as an OpenAI-compatible server does."""
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.asked.append((self.path, body))
+        prompts = [body["prompt"]] if isinstance(body["prompt"], str) else body["prompt"]
+        choices = [
+            {"text": f"to {prompt}", "index": at, "finish_reason": "stop", "logprobs": None}
+            for at, prompt in enumerate(prompts)
+        ]
+        reply = {"id": "1", "object": "text_completion", "created": 0, "model": body["model"]}
+        usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
+        content = json.dumps({**reply, "choices": choices, "usage": usage}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *words):
+        pass
+
+
+@pytest.fixture
+def completions():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Completions)
+    server.asked = []
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def run(*words, code=0):
+    """What the command says on standard error, or the error that ends it."""
+    result = CliRunner().invoke(app, ["generate", *map(str, words)])
+    if isinstance(result.exception, MetaAlignerError):
+        assert code == 1
+        return str(result.exception)
+    assert result.exit_code == code, result.output
+    return result.stderr
+
+
+def test_an_adapter_in_a_folder_answers_on_the_base_that_is_named(checkpoints, queries, tmp_path):
+    words = (
+        "--dataset", "expert", "--input", queries, "--output", tmp_path / "out", "--limit", "2",
+        "--model", checkpoints / "lora", "--device", "cpu", "--max-new-tokens", "6",
+    )  # fmt: skip
+    assert "4 answered" in run(*words, "--base", checkpoints / "llama")
+    assert "4 of them known" in run(*words, "--base", checkpoints / "llama")
+    told = run(*words, "--base", checkpoints / "other", code=1)
+    assert "was written under other settings" in told
+    assert "base_weights" in told
+
+
+def test_a_server_is_asked_for_the_raw_text(queries, tmp_path, completions):
+    words = (
+        "--dataset", "imhi", "--input", queries, "--output", tmp_path / "out", "--limit", "3",
+        "--model", "my/policy", "--base-url", f"http://127.0.0.1:{completions.server_port}/v1",
+    )  # fmt: skip
+    assert "6 answered" in run(*words)
+    frame = pandas.read_csv(tmp_path / "out" / "DR.csv")
+    assert list(frame["generated_text"]) == [f"to {query}" for query in frame["query"]]
+    assert {path for path, _ in completions.asked} == {"/v1/completions"}
+    assert {(body["model"], body["max_tokens"]) for _, body in completions.asked} == {
+        ("my/policy", 1024)
+    }
+    assert {body["temperature"] for _, body in completions.asked} == {0.0}
+    assert "--base-url names the server of --model" in run(
+        *words[:-4], "--llm", "openai:x", *words[-2:], code=1
+    )
+    assert "--device is for a model on this machine" in run(*words, "--device", "cpu", code=1)
+
+
+def test_a_run_in_which_nothing_was_answered_fails_and_says_why(queries, tmp_path):
+    words = (
+        "--dataset", "imhi", "--input", queries, "--output", tmp_path / "out",
+        "--model", "my/policy", "--base-url", "http://127.0.0.1:9/v1",
+    )  # fmt: skip
+    told = run(*words, "--limit", "1", "--concurrency", "1", code=1)
+    assert "APIConnectionError" in told
+    assert "Traceback" not in told
 
 
 def test_the_command_writes_a_file_a_data_set(checkpoints, queries, tmp_path):
@@ -134,85 +232,19 @@ def test_the_command_writes_a_file_a_data_set(checkpoints, queries, tmp_path):
         "--dataset", "imhi", "--input", queries, "--output", tmp_path / "out",
         "--model", checkpoints / "llama", "--device", "cpu", "--max-new-tokens", "6",
     )  # fmt: skip
-    told = subprocess.run(command(*words), capture_output=True, text=True, timeout=120)
-    assert told.returncode == 0, told.stderr
-    assert "10 answered" in told.stderr
+    assert "10 answered" in run(*words)
     frame = pandas.read_csv(tmp_path / "out" / "DR.csv")
     assert list(frame.columns) == ["query", "goldens", "generated_text"]
     assert list(frame["goldens"]) == [f"golden {n}" for n in range(5)]
 
 
-def test_research_columns(queries, tmp_path):
-    llm = FakeAlignerLLM(lambda prompt: "a \\ b")
-    generate_answers(
-        "expert", queries, tmp_path / "o", llm, llm_name="fake", research_compat=True, limit=2
-    )
-    text = (tmp_path / "o" / "SAD.csv").read_text()
-    assert text == "goldens,generated_text\ngolden 0,a \\\\ b\ngolden 1,a \\\\ b\n"
-
-
-def test_rows_that_fail_are_counted_and_tried_again(tmp_path):
-    source = tmp_path / "test.csv"
-    pandas.DataFrame(
-        {"prompt": ["\n\nHuman: a \n\nAssistant:", "", "\n\nHuman: b \n\nAssistant:"],
-         "chosen_response": "golden"}
-    ).to_csv(source, index=False)  # fmt: skip
-    down = True
-
-    def server(prompt):
-        if down and "b" in prompt:
-            raise ConnectionError("gone")
-        return "fine"
-
-    def run():
-        llm = FakeAlignerLLM(server)
-        return generate_answers(
-            "hh-rlhf", source, tmp_path / "o.csv", llm, llm_name="fake", tries=1
-        )
-
-    report = run()
-    assert (report.answered, report.empty, dict(report.errors)) == (1, 1, {"ConnectionError": 1})
-    down = False
-    report = run()
-    assert (report.answered, report.reused, report.empty) == (2, 1, 1)
-    frame = pandas.read_csv(tmp_path / "o.csv", keep_default_na=False)
-    assert list(frame["generated_text"]) == ["fine", "", "fine"]
-
-
-def test_killed_it_goes_on_to_the_same_file(queries, tmp_path):
-    words = ("--dataset", "imhi", "--input", queries, "--model", "mini", "--device", "cpu",
-             "--max-new-tokens", "30", "--concurrency", "1")  # fmt: skip
-    env = {**os.environ, "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(
-        command(*words, "--output", tmp_path / "out"), env=env, stderr=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-    )  # fmt: skip
-    ledger = tmp_path / "out" / "generate.ledger.jsonl"
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        if ledger.exists() and len(ledger.read_text().splitlines()) >= 2:
-            break
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    for name in ("out", "whole"):
-        subprocess.run(command(*words, "--output", tmp_path / name), env=env, check=True,
-                       capture_output=True, timeout=120)  # fmt: skip
-    for name in ("DR.csv", "SAD.csv"):
-        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
-    keys = [json.loads(line)["key"] for line in ledger.read_text().splitlines()]
-    assert len(keys) == len(set(keys))
-
-
-def test_mistakes_are_one_sentence(queries, tmp_path):
-    for words, says in (
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
         (("--dataset", "imih", "--model", "mini"), "Did you mean 'imhi'"),
         (("--dataset", "imhi"), "Give either --model"),
-        (("--dataset", "hh-rlhf", "--model", "mini"), "There is nothing to read"),
-    ):
-        told = subprocess.run(
-            command(*words, "--input", queries, "--output", tmp_path / "o"),
-            capture_output=True, text=True, timeout=60,
-        )  # fmt: skip
-        assert told.returncode == 1
-        assert says in told.stderr
+        (("--dataset", "hh-rlhf", "--model", "no/such"), "There is nothing to read"),
+    ],
+)
+def test_mistakes_are_named_before_a_model_is_loaded(queries, tmp_path, words, says):
+    assert says in run(*words, "--input", queries, "--output", tmp_path / "o", code=1)

@@ -66,7 +66,7 @@ def replicas(root):
 
 def test_a_killed_replica_loses_nothing(source, tmp_path):
     local, spread = tmp_path / "local.csv", tmp_path / "spread.csv"
-    told, errors = start(source, local, "local").communicate(timeout=120)
+    told, errors = start(source, local, "local").communicate(timeout=600)
     assert json.loads(told)["edited"] > 80, errors
 
     process = start(source, spread, "ray")
@@ -83,7 +83,7 @@ def test_a_killed_replica_loses_nothing(source, tmp_path):
 
     killer = threading.Thread(target=kill_one)
     killer.start()
-    _, errors = process.communicate(timeout=240)
+    _, errors = process.communicate(timeout=600)
     killer.join(10)
     assert killed, errors
     assert len(seen) <= 3, "two replicas for all windows, and one in the place of the killed one"

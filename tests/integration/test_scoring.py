@@ -1,15 +1,12 @@
 """Scoring commands over real processes, killed and started again."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 
 import pandas
 import pytest
+from processes import finished, killed, start, whole_lines
 
+ROWS = 60
 DIALOGUE = "\n\nHuman: Hi . thanks Yes No Hi\n\nAssistant:"
 
 
@@ -25,41 +22,12 @@ def rewards(tmp_path, checkpoint):
 def dialogues(tmp_path):
     path = tmp_path / "rows.jsonl"
     with path.open("w") as file:
-        for n in range(60):
+        for n in range(ROWS):
             words = ["Yes", "No", "thanks", "Hi"]
             chosen, rejected = " ".join(words[: n % 4 + 1]), f"{words[n % 3]} Hi {n}"
             row = {"chosen": f"{DIALOGUE} {chosen}", "rejected": f"{DIALOGUE} {rejected}"}
             file.write(json.dumps(row) + "\n")
     return path
-
-
-def start(*words):
-    return subprocess.Popen(
-        [sys.executable, "-m", "langchain_metaaligner", *map(str, words)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        start_new_session=True,
-    )
-
-
-def finished(*words):
-    process = start(*words)
-    told, errors = process.communicate(timeout=300)
-    assert process.returncode == 0, errors
-    return told
-
-
-def killed(ledger, lines, *words):
-    process = start(*words)
-    while process.poll() is None and (
-        not ledger.exists() or len(ledger.read_bytes().splitlines()) < lines
-    ):
-        time.sleep(0.005)
-    assert process.poll() is None
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
 
 
 def scoring(dialogues, rewards, output, *more):
@@ -72,12 +40,14 @@ def test_one_process_two_and_a_killed_run_agree(dialogues, rewards, tmp_path):
     finished(*scoring(dialogues, rewards, one))
     finished(*scoring(dialogues, rewards, two, "--processes", 2))
     ledger = broken.with_name("train.csv.ledger.jsonl")
-    killed(ledger, 10, *scoring(dialogues, rewards, broken, "--processes", 2))
+    words = scoring(dialogues, rewards, broken, "--processes", 2)
+    killed(broken.parent, lambda: len(whole_lines(ledger)) >= 10, *words)
     assert not broken.exists()
-    kept = ledger.read_bytes().splitlines()[:10]
+    kept = whole_lines(ledger)
     finished(*scoring(dialogues, rewards, broken))
     assert one.read_bytes() == two.read_bytes() == broken.read_bytes()
-    assert ledger.read_bytes().splitlines()[:10] == kept
+    assert whole_lines(ledger)[: len(kept)] == kept
+    assert len(whole_lines(ledger)) == ROWS
     statistics = [
         path.with_name("all_reward_stat_train.npy").read_bytes() for path in (one, broken)
     ]
@@ -89,7 +59,7 @@ def test_an_attribute_of_the_dpa_model(dialogues, rewards, tmp_path, checkpoint)
     given = {**rewards, "helpful": f"{folder}#helpsteer-helpfulness"}
     finished(*scoring(dialogues, given, tmp_path / "out.csv"))
     made = pandas.read_csv(tmp_path / "out.csv")
-    assert len(made) == 60
+    assert len(made) == ROWS
     assert made["chosen_score2"].nunique() > 1
     wrong = {**rewards, "helpful": f"{folder}#helpfulness"}
     process = start(*scoring(dialogues, wrong, tmp_path / "wrong.csv"))
@@ -120,7 +90,8 @@ def test_rewards_of_edits_after_a_kill(rewards, tmp_path):
     words = ["evaluate", "reward", source, "--reward", f"harmless={rewards['harmless']}"]
     finished(*words, "--output", tmp_path / "whole")
     ledger = tmp_path / "run" / "reward.ledger.jsonl"
-    killed(ledger, 20, *words, "--output", tmp_path / "run")
+    output = ("--output", tmp_path / "run")
+    killed(tmp_path / "run", lambda: len(whole_lines(ledger)) >= 20, *words, *output)
     assert not (tmp_path / "run" / "result.json").exists()
     finished(*words, "--output", tmp_path / "run")
     for name in ("result.json", "rows.jsonl"):

@@ -70,7 +70,7 @@ def test_from_drafts_to_one_file(folder):
     ids = torch.tensor([trained.get_token_ids(prompt)])
     assert ids.tolist() == [shipped.get_token_ids(prompt)]
     with torch.inference_mode():
-        one, other = (llm._loaded().model(ids).logits for llm in (trained, shipped))
+        one, other = (llm.checkpoint.model(ids).logits for llm in (trained, shipped))
     assert torch.allclose(one, other, atol=1e-4)
     quality = folder / "quality"
     quality.mkdir()

@@ -2,15 +2,11 @@
 
 import csv
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 import torch
+from processes import finished, killed
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
@@ -85,23 +81,6 @@ def changes(base, pairs, output, *others):
     ]
 
 
-def start(recipe, values, *launcher):
-    return subprocess.Popen(
-        [sys.executable, *launcher, "-m", "langchain_metaaligner", "train", recipe, *values],
-        env={**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def finish(process):
-    output = process.communicate(timeout=240)[0]
-    assert process.returncode == 0, output[-3000:]
-    return output
-
-
 def losses(output):
     lines = (output / "training_log.jsonl").read_text().splitlines()
     return [entry["loss"] for entry in map(json.loads, lines) if "loss" in entry]
@@ -164,15 +143,8 @@ def test_a_killed_run_resumes_to_the_same_final_loss(base, pairs, tmp_path):
     recipe = str(MINIATURES / "resumed.yaml")
     straight = train(load_recipe(recipe, changes(base, pairs, tmp_path / "straight")))
     values = changes(base, pairs, tmp_path / "killed")
-    process = start(recipe, values)
     folder = tmp_path / "killed" / "1-contrastive"
-    deadline = time.monotonic() + 120
-    while not last_checkpoint(folder):
-        assert process.poll() is None, process.communicate()[0][-3000:]
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+    killed(tmp_path / "killed", lambda: last_checkpoint(folder), "train", recipe, *values)
     assert not (tmp_path / "killed" / "final").exists()
     reached = int(last_checkpoint(folder).name.removeprefix("checkpoint-"))
     assert 0 < reached < 40
@@ -184,7 +156,8 @@ def test_a_killed_run_resumes_to_the_same_final_loss(base, pairs, tmp_path):
 def test_two_processes(base, pairs, tmp_path):
     values = changes(base, pairs, tmp_path / "run")
     launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
-    output = finish(start(str(MINIATURES / "two-process.yaml"), values, *launcher))
+    recipe = MINIATURES / "two-process.yaml"
+    output = finished("train", recipe, *values, launcher=launcher)
     assert output.count("/run/final\n") == 1  # the first process alone reports
     result = json.loads((tmp_path / "run" / "1-contrastive" / "result.json").read_text())
     assert result["steps"] == 8

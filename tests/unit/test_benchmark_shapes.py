@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from langchain_metaaligner.decode.answer import Decoding
+from langchain_metaaligner.decode.row import Decoding
 from langchain_metaaligner.decode.sharing import complete
 from langchain_metaaligner.models.checkpoint import CheckpointSpec, load
 

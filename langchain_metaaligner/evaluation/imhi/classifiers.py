@@ -14,6 +14,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from langchain_metaaligner.errors import CheckpointError, DataError
 from langchain_metaaligner.evaluation.imhi.labels import LABELS
+from langchain_metaaligner.weights.device import best_device
 
 LONGEST = 512
 
@@ -29,7 +30,7 @@ class LabelClassifiers:
 
     def __init__(self, folder: Path, device: str | None = None, batch_size: int = 8) -> None:
         self.folder = folder
-        self._device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        self._device = device or best_device()
         self._batch_size = batch_size
 
     @torch.inference_mode()

@@ -22,6 +22,7 @@ from langchain_metaaligner.errors import (
     SettingError,
 )
 from langchain_metaaligner.evaluation.imhi.text import TextMetric
+from langchain_metaaligner.weights.device import best_device
 
 LogProbs = Callable[[str, str], Sequence[float]]
 """Takes a text before and a text, and gives the log-probability of each token of the latter."""
@@ -66,7 +67,7 @@ def checkpoint_log_probs(model: str, device: str | None = None) -> LogProbs:
         ) from error
     if not tokenizer.is_fast:
         raise CheckpointError(f"{model!r} has no fast tokenizer. Give a model that has one.")
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    device = device or best_device()
     loaded.to(device).eval()
     longest = getattr(loaded.config, "max_position_embeddings", tokenizer.model_max_length)
 

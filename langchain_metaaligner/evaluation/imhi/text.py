@@ -16,6 +16,7 @@ import torch
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
 from langchain_metaaligner.errors import CheckpointError, SettingError
+from langchain_metaaligner.weights.device import best_device
 
 TextMetric = Callable[[Sequence[str], Sequence[str]], list[float]]
 """Takes golden and generated texts, and gives one figure a row."""
@@ -159,7 +160,7 @@ class BartScore:
                 f"No BART could be loaded from {model!r} (weights: {weights}): {error} Give the "
                 "Hub id or the folder of an encoder-decoder, and weights that fit it."
             ) from error
-        self._device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        self._device = device or best_device()
         self._model.to(self._device).eval()
         self._batch_size = batch_size
 

@@ -2,7 +2,6 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from langchain_metaaligner.decode import phrases as module
 from langchain_metaaligner.decode.phrases import Phrases
 
 
@@ -29,13 +28,30 @@ def test_what_came_otherwise_is_foretold_anew():
     assert phrases.after([7, 20]) == [31, 32]
 
 
-def test_no_more_than_so_much_is_remembered(monkeypatch):
-    monkeypatch.setattr(module, "_MOST", 100)
-    phrases = Phrases()
+def test_the_oldest_give_way_to_the_new():
+    phrases = Phrases(most=100)
     for start in range(0, 5000, 10):
         phrases.write(range(start, start + 10))
-    assert len(phrases._places) <= 110
+        assert len(phrases) <= 100
     assert phrases.after([4990, 4991]) == list(range(4992, 5000))
+    assert phrases.after([4950, 4951]) == list(range(4952, 4960))
+    assert phrases.after([0, 1]) == []
+
+
+def test_what_is_used_stays():
+    phrases = Phrases(most=100)
+    phrases.write(range(9000, 9005))
+    for start in range(0, 5000, 10):
+        phrases.write(range(start, start + 10))
+        for at in range(9000, 9003):
+            assert phrases.after([at, at + 1]) == list(range(at + 2, 9005))
+
+
+def test_none_are_remembered_where_that_is_switched_off():
+    phrases = Phrases(most=0)
+    phrases.write([7, 20, 21, 22])
+    assert phrases.after([7, 20]) == []
+    assert len(phrases) == 0
 
 
 def test_many_threads_write_at_once():

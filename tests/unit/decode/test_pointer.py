@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from langchain_metaaligner.decode.phrases import Phrases
-from langchain_metaaligner.decode.pointer import MOST, Pace, Pointer, Track, best_numbers
+from langchain_metaaligner.decode.pointer import Pointer
 
 TOKENS = st.lists(st.integers(0, 5), max_size=60)
 
@@ -76,49 +76,3 @@ class TestPointer:
             for token in edit:
                 assert len(pointer.guess(4)) <= 4
                 pointer.follow([token])
-
-
-class TestNumber:
-    def pace(self, fixed, each):
-        pace = Pace()
-        for tokens in (1, 8, 64, 512):
-            for _ in range(2):
-                pace.passed(tokens, fixed + each * tokens)
-        return pace
-
-    def track(self, pace, chance):
-        track = Track(Pointer(list(range(500)), 500), pace)
-        for _ in range(60):
-            for state in range(9):
-                track.pointer.foretold = state
-                track.verified([1], chance)
-        return track
-
-    def test_is_none_where_they_are_wrong(self):
-        pace = self.pace(0.001, 0.001)
-        assert best_numbers([self.track(pace, 0).reaches(63)] * 8, pace) == [0] * 8
-
-    def test_is_all_where_they_are_right_and_a_pass_costs_little(self):
-        pace = self.pace(0.01, 0.00001)
-        assert best_numbers([self.track(pace, 1).reaches(63)], pace) == [63]
-
-    def test_is_none_where_every_token_costs_as_much_as_a_pass(self):
-        pace = self.pace(0.0, 0.001)
-        assert best_numbers([self.track(pace, 0.5).reaches(MOST)], pace) == [0]
-
-    def test_is_each_rows_own(self):
-        pace = self.pace(0.01, 0.0005)
-        sure, lost = self.track(pace, 1).reaches(40), self.track(pace, 0).reaches(40)
-        many, few = best_numbers([sure, lost], pace)
-        assert many > 20
-        assert few <= 1
-
-    def test_of_rows_without_guesses_is_none(self):
-        assert best_numbers([[], []], Pace()) == [0, 0]
-
-    @given(st.lists(st.tuples(st.integers(1, 5000), st.floats(1e-6, 1)), max_size=30))
-    def test_costs_are_positive(self, passes):
-        pace = Pace()
-        for tokens, seconds in passes:
-            pace.passed(tokens, seconds)
-        assert all(pace.cost(tokens) > 0 for tokens in (1, 2, 7, 100, 5000, 9999))

@@ -1,15 +1,18 @@
 """Calls that come at the same time share forward passes, and nothing else."""
 
 import asyncio
+import inspect
+import linecache
 import threading
-from concurrent.futures import ThreadPoolExecutor
+import time
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
-from langchain_metaaligner.decode.answer import Answer, Decoding
-from langchain_metaaligner.decode.lookup import LookupLoop
-from langchain_metaaligner.decode.scheduler import scheduler_for
-from langchain_metaaligner.decode.sharing import Request, SharedBatches, batches_of
+from langchain_metaaligner.decode.row import Claim, Decoding, Row
+from langchain_metaaligner.decode.scheduler import Settled, scheduler_for
+from langchain_metaaligner.decode.sharing import KINDS, Request, SharedBatches, complete
 from langchain_metaaligner.errors import SettingError
 from langchain_metaaligner.models.aligner import AlignerLLM
 
@@ -26,16 +29,16 @@ def expected(llm, prompts):
 
 
 @pytest.fixture
-def passes(llm, monkeypatch):
-    """Rows of every step."""
-    rows, step = [], LookupLoop.step
+def passes(llm):
+    """Rows of every packed pass."""
+    rows = []
 
-    def watched(self):
-        rows.append(len(self.answers))
-        return step(self)
+    def count(module, args, named):
+        rows.append(sum(span.real.shape[0] for span in named["spans"]))
 
-    monkeypatch.setattr(LookupLoop, "step", watched)
-    return rows
+    handle = llm.checkpoint.model.register_forward_pre_hook(count, with_kwargs=True)
+    yield rows
+    handle.remove()
 
 
 @pytest.mark.parametrize("decoding", ["lookup", "greedy"])
@@ -88,7 +91,7 @@ async def test_a_wrong_call_fails_alone(llm, prompts, expected):
 
 
 async def test_a_failing_row_fails_its_caller_alone(llm, prompts, expected, monkeypatch):
-    held = llm._loaded()
+    held = llm.checkpoint
     poison = held.encode([prompts[4]])[0]
     forward = held.model.forward
 
@@ -123,61 +126,268 @@ async def test_a_call_that_times_out_leaves_the_others(llm, prompts, expected):
     assert made[len(prompts) :] == expected
 
 
-def test_a_full_queue_pushes_back(llm, prompts, expected, monkeypatch):
-    held, decoding = llm._loaded(), llm._decoding(None, {})
-    gate = threading.Event()
-    forward = held.model.forward
-
-    def held_up(*given, **named):
-        gate.wait(10)
-        return forward(*given, **named)
-
-    monkeypatch.setattr(held.model, "forward", held_up)
-    batches = SharedBatches(lambda: scheduler_for(held, decoding), queue=2)
-    requests = [Request([Answer(prompt, held, decoding)]) for prompt in prompts]
-    let_in = []
-
-    def hand_in():
-        for request in requests:
-            batches.submit(request)
-            let_in.append(request)
-
-    thread = threading.Thread(target=hand_in)
-    thread.start()
-    thread.join(0.3)
-    assert len(let_in) == 2
-    gate.set()
-    thread.join(20)
-    for request in requests:
-        request.result()
-    assert [request.answers[0].completion().text for request in requests] == expected
-
-
-def test_other_options_do_not_mix(llm, prompts):
-    held = llm._loaded()
+def test_other_options_do_not_mix(llm):
+    held = llm.checkpoint
     greedy, sampled = Decoding(9), Decoding(9, options={"do_sample": True})
-    assert batches_of(held, greedy) is batches_of(held, Decoding(20, stop=("x",)))
-    assert batches_of(held, greedy) is not batches_of(held, sampled)
+    assert held.shared.of(held, greedy) is held.shared.of(held, Decoding(20, stop=("x",)))
+    assert held.shared.of(held, greedy) is not held.shared.of(held, sampled)
 
 
-def test_a_defect_in_the_scheduler_reaches_the_callers(llm, prompts, monkeypatch):
-    held, decoding = llm._loaded(), llm._decoding(None, {})
+def test_a_temperature_for_each_request_leaves_little_behind(llm, prompts):
+    llm.generation = {"do_sample": True}
+    for step in range(KINDS + 4):
+        assert llm.invoke(prompts[0], temperature=0.5 + step / 100, max_new_tokens=1) is not None
+    assert len(llm.checkpoint.shared) <= KINDS
 
-    class Defect:
-        def put(self, answers):
-            pass
 
-        def turn(self):
-            raise ZeroDivisionError("a defect")
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"bad_words_ids": [[5], [6, 7]]},
+        {"suppress_tokens": [5]},
+        {"sequence_bias": [[[5], -5.0]]},
+        {"sequence_bias": {(5,): -5.0}},
+        {"num_beams": 2},
+    ],
+)
+@pytest.mark.parametrize("shared", [True, False])
+def test_options_whose_values_are_lists_or_mappings_work(llm, prompts, options, shared):
+    llm.generation, llm.share_batches = options, shared
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(llm.batch, prompts[:3]).result(60)
 
-    batches = SharedBatches(Defect)
-    with pytest.raises(ZeroDivisionError):
-        batches.submit(Request([Answer(prompts[0], held, decoding)])).result()
+
+class Broken:
+    """A scheduler that fails at one of its steps, once."""
+
+    def __init__(self, inner, step, broken):
+        self.inner, self.step, self.broken = inner, step, broken
+
+    def __getattr__(self, name):
+        if name == self.step and self.broken:
+            raise self.broken.pop()
+        return getattr(self.inner, name)
+
+
+@pytest.mark.parametrize("step", ["put", "turn", "rows", "drop", "made"])
+@pytest.mark.parametrize("kind", [ZeroDivisionError, MemoryError, SystemExit])
+def test_whatever_fails_ends_the_calls_under_way_and_no_later_one(llm, prompts, step, kind):
+    held, decoding = llm.checkpoint, Decoding(9)
+    broken = [kind("a defect")]
+
+    def make():
+        if step == "made" and broken:
+            raise broken.pop()
+        return Broken(scheduler_for(held, decoding), step, broken)
+
+    batches = SharedBatches(make)
+    first = [Request([Row(prompt, held, decoding)]) for prompt in prompts[:3]]
+    if step == "drop":
+        first[0].claim.cancel()
+    for request in first:
+        batches.submit(request)
+    ended = [request.done.exception(20) for request in first]
+    assert not broken
+    assert any(isinstance(error, kind | RuntimeError) for error in ended)
+    later = batches.submit(Request([Row(prompts[4], held, decoding)]))
+    later.done.result(20)
+    assert later.rows[0].completion() == complete(held, [prompts[4]], decoding, shared=False)[0]
+
+
+class Instant:
+    """A scheduler that gives every row one token a turn, and is done with it after two."""
+
+    def __init__(self):
+        self.rows = []
+
+    def put(self, rows):
+        self.rows += rows
+
+    def drop(self, row):
+        self.rows.remove(row)
+
+    def turn(self):
+        for row in self.rows:
+            row.ids.append(5)
+        done = [row for row in self.rows if len(row.ids) > 1]
+        self.rows = [row for row in self.rows if row not in done]
+        return [Settled(row) for row in done]
+
+
+def test_a_worker_that_dies_at_any_line_leaves_nobody_waiting(llm, prompts):
+    """An error is raised at the first, the second, … line that the thread that decodes runs."""
+    held, decoding = llm.checkpoint, Decoding(3)
+    rows = [Row(prompt, held, decoding) for prompt in prompts[:4]]
+    recovery = {"run", "_fail", "struck", "submit"}
+
+    def dies_at(number):
+        batches, lines, armed = SharedBatches(Instant), 0, True
+        for row in rows:
+            row.ids.clear()
+
+        def trace(frame, event, argument):
+            nonlocal lines
+            code = frame.f_code
+            if code.co_filename != inspect.getfile(SharedBatches) or code.co_name in recovery:
+                return None
+            # Python shows the line of a `with` again before it lets the lock go; no error can come
+            # between, but one that is raised from here would.
+            locking = linecache.getline(code.co_filename, frame.f_lineno).strip()[:5] == "with "
+            if armed and event == "line" and not locking and "_fail" not in code_names(frame):
+                lines += 1
+                if lines == number:
+                    raise ZeroDivisionError("the worker dies here")
+            return trace
+
+        requests = [
+            Request(rows[:2], claim=Claim(), progress=len_of_ids),
+            Request(rows[2:3], claim=Claim()),
+        ]
+        before = threading.gettrace()
+        threading.settrace(trace)
+        try:
+            for request in requests:
+                batches.submit(request)
+            requests[1].claim.cancel()
+            for request in requests:
+                with suppress(ZeroDivisionError, CancelledError):
+                    request.done.result(20)
+            join_decoders()
+            armed = False
+            later = batches.submit(Request(rows[3:], claim=Claim()))
+            later.done.result(20)
+        finally:
+            threading.settrace(before)
+            join_decoders()
+        return lines >= number
+
+    number = 1
+    while dies_at(number):
+        number += 1
+    assert number > 50
+
+
+def code_names(frame):
+    names = set()
+    while frame is not None:
+        names.add(frame.f_code.co_name)
+        frame = frame.f_back
+    return names
+
+
+def len_of_ids(row):
+    return len(row.ids)
+
+
+def test_a_reader_that_fails_costs_the_others_nothing(llm, prompts, expected):
+    held, decoding = llm.checkpoint, Decoding(24)
+    batches = SharedBatches(lambda: scheduler_for(held, decoding))
+
+    def fail(row):
+        raise KeyError("the reader's own code")
+
+    rows = [Row(prompt, held, decoding) for prompt in prompts]
+    bad = batches.submit(Request(rows[:1], progress=fail))
+    good = batches.submit(Request(rows[1:]))
+    assert isinstance(bad.done.exception(20), KeyError)
+    good.done.result(20)
+    assert [row.completion().text for row in good.rows] == expected[1:]
+
+
+def test_a_thread_that_cannot_be_started_is_the_callers_error(llm, prompts, monkeypatch):
+    held, decoding = llm.checkpoint, Decoding(9)
+    batches = SharedBatches(lambda: scheduler_for(held, decoding))
+    with monkeypatch.context() as patched:
+
+        def refuse(self):
+            raise RuntimeError("can't create new thread at interpreter shutdown")
+
+        patched.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError, match="new thread"):
+            batches.submit(Request([Row(prompts[0], held, decoding)]))
+    batches.submit(Request([Row(prompts[0], held, decoding)])).done.result(20)
+
+
+class Gate:
+    """Forward passes that wait until they are let through."""
+
+    def __init__(self, model):
+        self.open, self.seen = threading.Event(), threading.Event()
+        self.passes = 0
+        self.handle = model.register_forward_pre_hook(self.wait)
+
+    def wait(self, module, args):
+        self.seen.set()
+        self.open.wait(20)
+        self.passes += 1
+
+
+@pytest.fixture
+def gate(llm):
+    gate = Gate(llm.checkpoint.model)
+    yield gate
+    gate.open.set()
+    gate.handle.remove()
+
+
+async def test_waiting_calls_hold_no_thread(llm, prompts, expected, gate):
+    """The loop's executor has few threads; other code needs them while edits are made."""
+    loop = asyncio.get_running_loop()
+    pool = ThreadPoolExecutor(2)
+    loop.set_default_executor(pool)
+    calls = [asyncio.create_task(llm.ainvoke(prompt)) for prompt in prompts * 3]
+    await asyncio.sleep(0.2)
+    assert await asyncio.wait_for(loop.run_in_executor(None, lambda: "free"), 5) == "free"
+    gate.open.set()
+    assert await asyncio.gather(*calls) == expected * 3
+
+
+async def test_cancelled_calls_are_not_decoded(llm, prompts, gate):
+    """Whether they wait for their tokens, for their turn, or are being decoded."""
+    running = asyncio.create_task(llm.ainvoke(prompts[0]))
+    await asyncio.to_thread(gate.seen.wait, 20)
+    waiting = [asyncio.create_task(llm.ainvoke(prompt)) for prompt in prompts[1:7]]
+    early = [asyncio.create_task(llm.ainvoke(prompt)) for prompt in prompts[7:]]
+    await asyncio.sleep(0)
+    for task in early:
+        task.cancel()
+    await asyncio.sleep(0.2)
+    for task in (running, *waiting):
+        task.cancel()
+    ended = await asyncio.gather(running, *waiting, *early, return_exceptions=True)
+    assert all(isinstance(one, asyncio.CancelledError) for one in ended)
+    gate.open.set()
+    await asyncio.to_thread(join_decoders)
+    assert gate.passes == 1
+
+
+def join_decoders():
+    for thread in threading.enumerate():
+        if thread.name.startswith("metaaligner-"):
+            thread.join(20)
+            assert not thread.is_alive()
+
+
+def test_a_large_request_is_not_starved_by_small_ones(llm, prompts):
+    """Single calls keep coming until the large request is done."""
+    done, asked = threading.Event(), []
+
+    def traffic():
+        while not done.is_set() and len(asked) < 5_000:
+            asked.append(llm.invoke(prompts[len(asked) % 13]))
+
+    with ThreadPoolExecutor(5) as pool:
+        busy = [pool.submit(traffic) for _ in range(4)]
+        while not asked:
+            time.sleep(0.001)
+        large = pool.submit(llm.batch, prompts * 20)
+        assert len(large.result(60)) == 260
+        done.set()
+        assert len(asked) < 5_000
+        for one in busy:
+            one.result(60)
 
 
 def test_the_thread_ends_with_the_work(llm, prompts):
     llm.invoke(prompts[0])
-    for thread in threading.enumerate():
-        if thread.name == "metaaligner-decode":
-            thread.join(5)
-            assert not thread.is_alive()
+    join_decoders()

@@ -22,11 +22,10 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
-from langchain_metaaligner.errors import CheckpointError, MissingExtraError, SettingError
+from langchain_metaaligner.errors import CheckpointError
 from langchain_metaaligner.models import checkpoint
-from langchain_metaaligner.models import load as load_module
 from langchain_metaaligner.models import spec as spec_module
-from langchain_metaaligner.models.checkpoint import CheckpointSpec, adopt, load, resolve
+from langchain_metaaligner.models.checkpoint import CheckpointSpec, adopt, load
 
 TEXTS = [
     "Edit: ",
@@ -171,121 +170,6 @@ class TestLoading:
         tokenizer = AutoTokenizer.from_pretrained(modern, unk_token=None, pad_token="</s>")
         _, taken = adopt(model, tokenizer)
         assert taken.pad_id == 2
-
-
-class TestMetadataOnTheHub:
-    @pytest.fixture
-    def hub(self, modern, monkeypatch):
-        """A Hub on which only the metadata file is, and nothing in the cache."""
-        monkeypatch.setattr(spec_module, "try_to_load_from_cache", lambda *_, **__: None)
-        monkeypatch.setattr(spec_module, "get_hf_file_metadata", lambda url, timeout: None)
-        monkeypatch.setattr(
-            spec_module, "hf_hub_download", lambda *_, **__: str(modern / "metaaligner.json")
-        )
-
-    def test_is_fetched(self, hub):
-        assert spec_module.read_metadata(CheckpointSpec(model="some/aligner")) == {
-            "template": "IMHI"
-        }
-
-    def test_is_empty_when_there_is_none(self, hub, monkeypatch):
-        missing = object()  # as huggingface_hub marks a file that it knows to be absent
-        monkeypatch.setattr(spec_module, "try_to_load_from_cache", lambda *_, **__: missing)
-        assert spec_module.read_metadata(CheckpointSpec(model="some/aligner")) == {}
-
-    def test_is_empty_without_network_and_no_download_is_tried(self, hub, monkeypatch):
-        def unreachable(url, timeout):
-            raise ConnectionError("no network")
-
-        monkeypatch.setattr(spec_module, "get_hf_file_metadata", unreachable)
-        monkeypatch.setattr(spec_module, "hf_hub_download", lambda *_, **__: pytest.fail("tried"))
-        assert spec_module.read_metadata(CheckpointSpec(model="some/aligner")) == {}
-
-
-class TestSpec:
-    def test_is_hashable_and_pickles(self):
-        one = CheckpointSpec(
-            model="a/b", device_map={"lm_head": 0, "model": 1}, dtype=torch.float16
-        )
-        assert hash(one) == hash(pickle.loads(pickle.dumps(one)))
-        assert one == CheckpointSpec(
-            model="a/b", device_map={"model": 1, "lm_head": 0}, dtype="float16"
-        )
-
-    @pytest.mark.parametrize(
-        ("options", "said"),
-        [
-            ({"dtype": "bfloat"}, r"dtype='bfloat' .* 'bfloat16', .*Did you mean 'bfloat16'"),
-            ({"dtype": torch.int8}, "dtype='int8' is unknown"),
-            ({"quantization": "2bit"}, "'8bit', '4bit'"),
-            ({"device": "gpu"}, "device='gpu' is unknown"),
-            ({"device": "cpu", "device_map": "auto"}, "Give one of them"),
-        ],
-    )
-    def test_refuses(self, options, said):
-        with pytest.raises(SettingError, match=said):
-            CheckpointSpec(**options)
-
-    def test_refuses_a_device_that_is_not_here(self, monkeypatch):
-        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-        with pytest.raises(SettingError, match="'cuda:1' is not available here"):
-            CheckpointSpec(device="cuda:1")
-
-    def test_bfloat16_on_cuda(self, published, monkeypatch):
-        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-        resolved = CheckpointSpec(model=str(published)).resolved()
-        assert (resolved.device, resolved.dtype) == ("cuda", "bfloat16")
-
-    def test_float32_on_mps(self, published, monkeypatch):
-        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-        monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
-        resolved = CheckpointSpec(model=str(published)).resolved()
-        assert (resolved.device, resolved.dtype) == ("mps", "float32")
-
-    def test_quantization_names_its_extra(self, published, monkeypatch):
-        monkeypatch.setattr(load_module.importlib.util, "find_spec", lambda name: None)
-        with pytest.raises(MissingExtraError, match=r"langchain-metaaligner\[quantization\]"):
-            load(spec(published, quantization="4bit"))
-
-
-class TestResolve:
-    def test_a_folder_is_its_absolute_path(self, published, monkeypatch):
-        monkeypatch.chdir(published.parent)
-        assert resolve(published.name) == str(published.resolve())
-
-    def test_a_hub_id_stays(self):
-        assert resolve("MetaAligner/MetaAligner-HH-RLHF-1.1B") == (
-            "MetaAligner/MetaAligner-HH-RLHF-1.1B"
-        )
-
-    def test_mini_lies_beside_the_module(self, modern, monkeypatch):
-        assert spec_module.MINI_FOLDER.parent.name == "models"
-        monkeypatch.setattr(spec_module, "MINI_FOLDER", modern)
-        assert resolve("mini") == str(modern.resolve())
-
-    def test_mini_without_weights(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(spec_module, "MINI_FOLDER", tmp_path)
-        with pytest.raises(CheckpointError, match=r"'mini' is missing from .*Install"):
-            resolve("mini")
-
-    @pytest.mark.parametrize("name", ["", "./nowhere", "/no/such/folder", "~/no-such", "a/b/c"])
-    def test_no_such_folder(self, name):
-        with pytest.raises(CheckpointError, match="is not a folder that exists"):
-            resolve(name)
-
-    def test_a_file_is_no_folder(self, published):
-        with pytest.raises(CheckpointError, match="is not a folder that exists"):
-            resolve(str(published / "config.json"))
-
-    def test_without_config(self, broken):
-        (broken / "config.json").unlink()
-        with pytest.raises(CheckpointError, match=r"holds no config\.json"):
-            resolve(str(broken))
-
-    def test_without_weights(self, broken):
-        (broken / "model.safetensors").unlink()
-        with pytest.raises(CheckpointError, match="holds no weights"):
-            resolve(str(broken))
 
 
 class TestBrokenCheckpoints:

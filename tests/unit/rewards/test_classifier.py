@@ -1,17 +1,10 @@
 """Sequence classifiers as reward models, on tiny checkpoints."""
 
 import pytest
+from safetensors.torch import load_file, save_file
 
-from langchain_metaaligner.errors import CheckpointError, SettingError
-from langchain_metaaligner.rewards.classifier import (
-    ATTRIBUTES,
-    DPA,
-    DPARewardModel,
-    Scorer,
-    SequenceReward,
-    directional,
-    research_score,
-)
+from langchain_metaaligner.errors import CheckpointError
+from langchain_metaaligner.rewards.classifier import SequenceReward
 
 PAIRS = [("Human: Hi Assistant:", "Yes"), ("Human: Hi Assistant:", "No thanks.")]
 
@@ -22,8 +15,6 @@ def test_one_logit_of_prompt_and_response(tmp_path, checkpoint):
     assert len(set(both)) == 2
     assert reward(PAIRS[1:]) == both[1:]
     assert reward([("Human: thanks Assistant:", "Yes")])[0] != both[0]
-    count, most = reward.limit
-    assert (count("Hi Yes No"), most) == (3, 32)
 
 
 def test_a_batch_scores_as_one_by_one(tmp_path, checkpoint):
@@ -54,12 +45,14 @@ def test_a_model_with_other_outputs(tmp_path, checkpoint):
         SequenceReward(checkpoint(tmp_path / "harmless", 2), device="cpu")
 
 
-def test_the_research_s_rounding(golden):
-    for case in golden("get_rewards_rounding"):
-        asked, expected = case["input"], case["expected"]
-        mean_std = asked["mean_std"] and tuple(asked["mean_std"])
-        made = research_score(asked["logits"][asked["sub_position"]], mean_std)
-        assert [made] == pytest.approx(expected)
+def test_a_model_without_a_head_is_no_reward_model(tmp_path, checkpoint):
+    """Transformers puts random numbers in its place, and says so in a log."""
+    folder = checkpoint(tmp_path / "harmless", 1)
+    weights = load_file(f"{folder}/model.safetensors")
+    del weights["score.weight"]
+    save_file(weights, f"{folder}/model.safetensors", {"format": "pt"})
+    with pytest.raises(CheckpointError, match=r"lack 'score\.weight'"):
+        SequenceReward(folder, device="cpu")
 
 
 def test_the_research_s_inputs(golden, tmp_path, checkpoint, monkeypatch):
@@ -85,58 +78,3 @@ def test_the_research_s_inputs(golden, tmp_path, checkpoint, monkeypatch):
         monkeypatch.setattr(reward, "_tokenizer", Watched())
         reward([(asked["query"], asked["response"])])
         assert calls == [[[text] for text in texts]]
-
-
-class TestDPA:
-    @pytest.fixture
-    def folder(self, tmp_path, checkpoint):
-        return checkpoint(tmp_path / "dpa", 10, 256)
-
-    def test_the_card(self, golden):
-        template, scale = golden("dpa_card")
-        asked = template["input"]
-        assert (
-            DPARewardModel.prompt(asked["prompt"], asked["response"])
-            == (template["expected"]["text"])
-        )
-        assert DPARewardModel.helpsteer(scale["input"]["scores"]) == pytest.approx(
-            scale["expected"]["helpsteer"]
-        )
-
-    def test_scores_ten_attributes_alike_alone_and_in_a_batch(self, folder):
-        model = DPARewardModel.from_pretrained(folder, device="cpu", dtype="float32", batch_size=2)
-        pairs = [("Hi", "Yes"), ("Hi", "No thanks"), ("thanks", "Yes Yes Yes")]
-        together = model.score_all(pairs)
-        assert all(tuple(one) == ATTRIBUTES for one in together)
-        for pair, scores in zip(pairs, together, strict=True):
-            assert model.score(*pair) == pytest.approx(scores, abs=1e-4)
-        assert isinstance(model, Scorer)
-
-    def test_other_weights_do_not_pass_for_the_published_ones(self, folder):
-        model = DPARewardModel.from_pretrained(folder, device="cpu", dtype="float32")
-        with pytest.raises(CheckpointError, match="model card's sample differ"):
-            model.verify()
-
-    def test_the_published_model_is_checked_when_it_is_loaded(
-        self, tmp_path, checkpoint, monkeypatch
-    ):
-        monkeypatch.chdir(tmp_path)
-        checkpoint(tmp_path / DPA, 10, 256)  # other weights under its name
-        with pytest.raises(CheckpointError, match="model card's sample differ"):
-            DPARewardModel.from_pretrained(DPA, device="cpu")
-
-    def test_another_number_of_outputs_is_an_error(self, tmp_path, checkpoint):
-        with pytest.raises(CheckpointError, match="has 3 outputs; the DPA reward model has 10"):
-            DPARewardModel.from_pretrained(checkpoint(tmp_path / "three", 3))
-
-    def test_remote_code_needs_a_pinned_revision(self):
-        with pytest.raises(SettingError, match="revision"):
-            DPARewardModel.from_pretrained(trust_remote_code=True)
-
-    def test_directions(self):
-        scores = dict(zip(ATTRIBUTES, range(10), strict=True))
-        assert directional(scores, {"helpsteer-verbosity": -1.0}) == -4.0
-        with pytest.raises(SettingError, match="'verbosity' is not scored"):
-            directional(scores, {"verbosity": 1.0})
-        with pytest.raises(SettingError, match="all weights are 0"):
-            directional(scores, {"helpsteer-verbosity": 0.0})

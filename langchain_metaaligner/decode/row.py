@@ -1,28 +1,18 @@
-"""One answer of a `Checkpoint`: how it is decoded, and how far it has come."""
+"""One row of a batch: a prompt, its answer as far as it has come, and how it is decoded."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from transformers import GenerationConfig
+from langchain_metaaligner.decode.model import DecoderModel
+from langchain_metaaligner.decode.options import require_known
+from langchain_metaaligner.errors import SettingError
 
-from langchain_metaaligner.errors import SettingError, nearest
-from langchain_metaaligner.models.checkpoint import Checkpoint
-
-_OPTIONS = frozenset(vars(GenerationConfig()))  # type: ignore[no-untyped-call]
-_OURS = frozenset(
-    {
-        "max_new_tokens",
-        "max_length",
-        "stop_strings",
-        "num_return_sequences",
-        "return_dict_in_generate",
-        "eos_token_id",
-        "pad_token_id",
-    }
-)
+GUESSES = 256
+"""Guesses that are looked at in one row, at most: as many as a long paragraph has tokens."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +27,7 @@ class Decoding:
             tokens are the same.
         options: further options of transformers' ``GenerationConfig``, such as ``do_sample`` and
             ``temperature``. Without any, decoding is greedy.
+        guesses: guesses that lookup decoding looks at in one row, at most; 0 for none.
 
     Raises:
         SettingError: when an option is unknown, or is one that the fields above decide, and when
@@ -48,23 +39,19 @@ class Decoding:
     batch_size: int = 8
     method: Literal["lookup", "greedy"] = "lookup"
     options: Mapping[str, Any] = field(default_factory=dict)
+    guesses: int = GUESSES
 
     def __post_init__(self) -> None:
-        for option in self.options:
-            if option in _OURS:
-                raise SettingError(
-                    f"The generation option {option!r} is not free here: use max_new_tokens and "
-                    "stop; every prompt gets one answer."
-                )
-            if option not in _OPTIONS:
-                raise SettingError(
-                    f"The generation option {option!r} is unknown to transformers' "
-                    f"GenerationConfig.{nearest(option, _OPTIONS)}"
-                )
+        require_known(self.options)
         if self.max_new_tokens < 1:
             raise SettingError(f"max_new_tokens={self.max_new_tokens} was given; it is at least 1.")
         if "" in self.stop:
             raise SettingError("stop holds an empty text, which would end every answer at once.")
+
+    @property
+    def beams(self) -> int:
+        """Rows that ``generate`` keeps for each answer."""
+        return int(self.options.get("num_beams") or 1)
 
     def cut(self, text: str) -> int | None:
         """Where the first stop text begins in ``text``; None where there is none."""
@@ -79,25 +66,68 @@ class Completion:
         text: the answer, without the prompt, cut before the first stop text.
         finish_reason: "stop" when an end of sequence or a stop text ended it, else "length".
         prompt_tokens: ids of the prompt, padding not counted.
-        completion_tokens: ids that the model made, neither padding nor the end of sequence counted.
+        ids: ids that the model made, without padding and the end of sequence.
     """
 
     text: str
     finish_reason: str
     prompt_tokens: int
-    completion_tokens: int
+    ids: tuple[int, ...] = ()
+
+    @property
+    def completion_tokens(self) -> int:
+        """How many ids the model made, neither padding nor the end of sequence counted."""
+        return len(self.ids)
 
 
-class Answer:
-    """The answer to one prompt while it is being made.
+class Claim:
+    """Whether somebody still waits for an answer. Made in the thread that waits.
+
+    When the interpreter ends, it waits for threads that are no daemons: what those wait for is
+    finished, and everything else is left, so that no thread is inside torch when the process goes.
+    """
+
+    def __init__(self) -> None:
+        self._waiter = threading.current_thread()
+        self._cancelled = False
+        self._notify: Callable[[], object] | None = None
+
+    @property
+    def lapsed(self) -> bool:
+        """Whether nobody waits any more."""
+        if self._cancelled:
+            return True
+        if threading.main_thread().is_alive():
+            return False
+        return self._waiter.daemon or not self._waiter.is_alive()
+
+    def cancel(self) -> None:
+        """Wait no longer."""
+        self._cancelled = True
+        notify = self._notify
+        if notify is not None:
+            notify()
+
+    def upon_cancel(self, notify: Callable[[], object] | None) -> None:
+        """Call ``notify`` once it is cancelled, at once where it already is; None: call nobody."""
+        self._notify = notify
+        if self._cancelled and notify is not None:
+            notify()
+
+
+class Row:
+    """One prompt and its answer while it is being made.
 
     Args:
         text: the prompt.
-        checkpoint: the model.
+        model: what decodes it.
         decoding: how to decode.
+        draft: the text that the answer is expected to copy for the most part; None: not known.
+        claim: who waits for it; by itself the thread that makes it.
 
     Attributes:
         prompt: token ids of the prompt.
+        draft: token ids that the answer would have that repeats the draft; empty without one.
         ids: token ids made so far, without the end of sequence.
         ended: whether an end of sequence or a stop text came.
 
@@ -105,22 +135,30 @@ class Answer:
         SettingError: when the prompt leaves no room in the model's context.
     """
 
-    def __init__(self, text: str, checkpoint: Checkpoint, decoding: Decoding) -> None:
-        self.text = text
-        self.checkpoint = checkpoint
+    def __init__(
+        self,
+        text: str,
+        model: DecoderModel,
+        decoding: Decoding,
+        draft: str | None = None,
+        claim: Claim | None = None,
+    ) -> None:
+        self.model = model
         self.decoding = decoding
-        self.prompt = checkpoint.encode([text])[0]
+        self.claim = claim or Claim()
+        self.prompt = model.encode([text])[0]
+        self.draft = model.encode_answer(draft) if draft else []
         self.ids: list[int] = []
         self.ended = False
         if self.room <= 0:
             raise SettingError(
                 f"The prompt has {len(self.prompt)} tokens and fills the context of "
-                f"{checkpoint.name!r}, which is {checkpoint.context_length}. Shorten the prompt, "
+                f"{model.name!r}, which is {model.context_length}. Shorten the prompt, "
                 "or use a model with a longer context."
             )
 
     @property
-    def row(self) -> list[int]:
+    def tokens(self) -> list[int]:
         """All ids so far: the prompt's and the answer's."""
         return self.prompt + self.ids
 
@@ -128,8 +166,9 @@ class Answer:
     def room(self) -> int:
         """Ids that the answer may still take."""
         room = self.decoding.max_new_tokens - len(self.ids)
-        context = self.checkpoint.context_length
-        return room if context is None else min(room, context - len(self.row))
+        context = self.model.context_length
+        taken = len(self.prompt) + len(self.ids)
+        return room if context is None else min(room, context - taken)
 
     @property
     def open(self) -> bool:
@@ -139,7 +178,7 @@ class Answer:
     def extend(self, new: Iterable[int]) -> None:
         """Take ids that the model made, up to the end of sequence or the first stop text."""
         for token in new:
-            if token in self.checkpoint.eos_ids:
+            if token in self.model.eos_ids:
                 self.ended = True
                 return
             self.ids.append(token)
@@ -149,14 +188,14 @@ class Answer:
 
     def _stopped(self) -> bool:
         stop = self.decoding.stop
-        return bool(stop) and self.decoding.cut(self.checkpoint.decode(self.ids)) is not None
+        return bool(stop) and self.decoding.cut(self.model.decode(self.ids)) is not None
 
     def completion(self) -> Completion:
         """The answer as it stands."""
-        text = self.checkpoint.decode(self.ids)
+        text = self.model.decode(self.ids)
         return Completion(
             text=text[: self.decoding.cut(text)],
             finish_reason="stop" if self.ended else "length",
             prompt_tokens=len(self.prompt),
-            completion_tokens=len(self.ids),
+            ids=tuple(self.ids),
         )

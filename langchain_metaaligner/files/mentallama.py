@@ -7,12 +7,14 @@ which become a query of the form that their test files have.
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from langchain_metaaligner.tables.csv import csv_rows
 from langchain_metaaligner.tables.problems import Problems
+from langchain_metaaligner.tables.text import open_text
 
 INSTRUCTION = ("query", "gpt-3.5-turbo")
 COMPLETION = ("post", "question", "response")
@@ -36,8 +38,8 @@ def read_mentallama(path: Path, problems: Problems) -> Iterator[ImhiExample]:
     Raises:
         DataError: if it has the columns of neither.
     """
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
-        completion = "post" in file.readline().rstrip().split(",")
+    with open_text(path, errors="surrogateescape") as file:
+        completion = "post" in next(csv.reader(file), [])
     for _, row in csv_rows(path, COMPLETION if completion else INSTRUCTION, problems):
         if completion:
             yield ImhiExample(completion_query(row["post"], row["question"]), row["response"])

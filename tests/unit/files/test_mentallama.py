@@ -2,9 +2,9 @@
 
 import pytest
 
-from langchain_metaaligner.data import Problems
-from langchain_metaaligner.data.mentallama import read_mentallama
 from langchain_metaaligner.errors import DataError
+from langchain_metaaligner.files.mentallama import read_mentallama
+from langchain_metaaligner.tables.problems import Problems
 
 
 def read(path, text, encoding="utf-8"):

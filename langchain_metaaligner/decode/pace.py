@@ -1,0 +1,206 @@
+"""What guesses and forward passes of one checkpoint were worth, and how many guesses pay off."""
+
+from __future__ import annotations
+
+import bisect
+import threading
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import NamedTuple
+
+STEADY = 8
+"""Tokens foretold in a row, beyond which a pointer is as good as it gets."""
+
+_MEMORY = 64  # passes after which a size that did not occur is measured afresh: a second or two
+_FASTER, _SLOWER = (
+    0.5,
+    0.1,
+)  # weights of a new measurement: a pass is only ever slowed down by chance
+_FADING = 0.97  # of what a checkpoint's guesses were worth: the last 30 or so count
+_ROW_FADING = 0.9  # of what one row's were worth: the last 10, as edits differ within themselves
+_TRUST = 2.0  # guesses of its own that a row needs to count as much as all others before it
+_HOPELESS = 0.01  # chance below which nobody looks further ahead: 100 tokens computed for one
+_WORTH = 1.05  # guesses must promise so many times the speed of none, or noise decides
+
+
+class Costs(NamedTuple):
+    """Measured passes; never changed, so that threads may read it at any time.
+
+    Attributes:
+        sizes: numbers of tokens, rising.
+        seconds: the least that a pass of this size or a larger one took.
+    """
+
+    sizes: tuple[int, ...] = ()
+    seconds: tuple[float, ...] = ()
+
+    def of(self, tokens: int) -> float:
+        """Seconds that a pass over ``tokens`` tokens may take.
+
+        Between measured sizes it is interpolated; a smaller pass is never dearer than a larger one.
+        Below the least it is taken to fall in proportion, down to a quarter: optimism, so that
+        smaller passes are tried.
+        """
+        if not self.sizes:
+            return 1.0
+        tokens = rounded_up(tokens)
+        above = bisect.bisect_left(self.sizes, tokens)
+        if above == len(self.sizes):
+            return self.seconds[-1] * tokens / self.sizes[-1]
+        if above == 0:
+            return self.seconds[0] * max(0.25, tokens / self.sizes[0])
+        low, high = self.sizes[above - 1 : above + 1]
+        first, second = self.seconds[above - 1 : above + 1]
+        share = (tokens - low) / (high - low)
+        return (1 - share) * first + share * second
+
+
+class Pace:
+    """What guesses and passes of one checkpoint were worth so far; for any number of threads.
+
+    >>> pace = Pace()
+    >>> for seconds in (0.5, 0.2):  # the first pass of its size also pays for what is prepared
+    ...     pace.passed(8, seconds)
+    >>> pace.cost(8)
+    0.2
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._passes = 0
+        self._measured: dict[int, int] = {}
+        self._seconds: dict[int, float] = {}
+        self._costs = Costs()
+        # (right, tried) after 0, 1, … right guesses in a row: a beginning to be corrected soon.
+        self._guesses = [(0.6 + 0.04 * state, 1.0) for state in range(STEADY + 1)]
+
+    @property
+    def costs(self) -> Costs:
+        """What passes took so far."""
+        return self._costs
+
+    def passed(self, tokens: int, seconds: float) -> None:
+        """Take note of what a pass over ``tokens`` tokens took."""
+        size = rounded_up(tokens)
+        with self._lock:
+            self._passes += 1
+            first = size not in self._measured
+            self._measured[size] = self._passes
+            if first:
+                return
+            known = self._seconds.get(size, seconds)
+            weight = _FASTER if seconds < known else _SLOWER
+            self._seconds[size] = weight * seconds + (1 - weight) * known
+            for old in [one for one in self._seconds if self._forgotten(one)]:
+                del self._seconds[old]  # it may have been bad luck, or other times
+            sizes = tuple(sorted(self._seconds))
+            falling = accumulate((self._seconds[one] for one in reversed(sizes)), min)
+            self._costs = Costs(sizes, tuple(falling)[::-1])
+
+    def _forgotten(self, size: int) -> bool:
+        return self._passes - self._measured[size] > _MEMORY
+
+    def cost(self, tokens: int) -> float:
+        """Seconds that a pass over ``tokens`` tokens may take (`Costs.of`)."""
+        return self._costs.of(tokens)
+
+    def chance(self, foretold: int) -> float:
+        """How likely the next guess is right, after ``foretold`` right ones in a row."""
+        right, tried = self._guesses[min(foretold, STEADY)]
+        return right / tried
+
+    def learned(self, foretold: int, right: bool) -> None:
+        """Take note of one guess made after ``foretold`` right ones in a row."""
+        state = min(foretold, STEADY)
+        with self._lock:
+            before, tried = self._guesses[state]
+            self._guesses[state] = (_FADING * before + right, _FADING * tried + 1.0)
+
+    def after_fork(self) -> None:
+        """Go on in a child process, where the thread that held the lock is no more."""
+        self._lock = threading.Lock()
+
+
+class Record:
+    """How the guesses of one row did, beside all others of its `Pace`."""
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._right = [0.0] * (STEADY + 1)
+        self._tried = [0.0] * (STEADY + 1)
+
+    def reaches(self, foretold: int, most: int) -> list[float]:
+        """How likely the first, the second, … guess comes true, ``most`` of them at most.
+
+        Args:
+            foretold: right guesses in a row so far.
+            most: how many guesses there are.
+        """
+        chances = [self._chance(min(foretold + step, STEADY)) for step in range(STEADY + 1)]
+        reaches, reached = list[float](), 1.0
+        for depth in range(most):
+            reached *= chances[min(depth, STEADY)]
+            if reached < _HOPELESS:
+                break
+            reaches.append(reached)
+        return reaches
+
+    def verified(self, foretold: int, right: int, guesses: int) -> None:
+        """Take note that the first ``right`` of so many guesses came true, and the next did not.
+
+        Args:
+            foretold: right guesses in a row before them.
+            right: how many came true.
+            guesses: how many there were.
+        """
+        for depth in range(min(right + 1, guesses)):
+            state, came_true = min(foretold + depth, STEADY), depth < right
+            self._right[state] = _ROW_FADING * self._right[state] + came_true
+            self._tried[state] = _ROW_FADING * self._tried[state] + 1.0
+            self._pace.learned(state, came_true)
+
+    def _chance(self, state: int) -> float:
+        shared = self._pace.chance(state)
+        return (self._right[state] + _TRUST * shared) / (self._tried[state] + _TRUST)
+
+
+def rounded_up(tokens: int) -> int:
+    """The next number that has no more than four leading bits: so many sizes of a pass occur.
+
+    A new size costs the matrix library up to ten times a pass to prepare; rounding adds 6 % on
+    average.
+
+    >>> [rounded_up(tokens) for tokens in (1, 15, 17, 100, 1969)]
+    [1, 15, 18, 104, 2048]
+    """
+    shift = max(0, (tokens - 1).bit_length() - 4)
+    return -(-tokens >> shift << shift)
+
+
+def best_numbers(reaches: Sequence[Sequence[float]], costs: Costs) -> list[int]:
+    """How many guesses of each row to verify, so that a pass brings the most tokens a second.
+
+    The likeliest guesses of all rows come first, as many as pay off. Only numbers that fill a size
+    of pass are compared: one guess less costs the same.
+
+    Args:
+        reaches: for each row how likely its guesses come true (`Record.reaches`).
+        costs: what passes cost.
+    """
+    rows = len(reaches)
+    ranked = sorted(
+        ((chance, row) for row, chances in enumerate(reaches) for chance in chances),
+        key=lambda guess: -guess[0],
+    )
+    brought = list(accumulate((chance for chance, _ in ranked), initial=float(rows)))
+    best, taken = _WORTH * rows / costs.of(rows), 0
+    number = 0
+    while number < len(ranked):
+        number = min(rounded_up(rows + number + 1) - rows, len(ranked))
+        speed = brought[number] / costs.of(rows + number)
+        if speed > best:
+            best, taken = speed, number
+    numbers = [0] * rows
+    for _, row in ranked[:taken]:
+        numbers[row] += 1
+    return numbers
