@@ -38,7 +38,7 @@ types: .venv/dev
 
 docs: .venv/dev
 	$(BIN)/python docs/tables.py --check
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # The oldest Python that we support, without torch: what finds the prompt of a chain.
 test310: .venv310/ready

@@ -25,7 +25,7 @@ from rich.text import Text
 
 from langchain_metaaligner.cli.options import Device, Model, Template
 from langchain_metaaligner.cli.stopping import stopped_with
-from langchain_metaaligner.errors import SettingError, nearest
+from langchain_metaaligner.errors import DataError, SettingError, nearest
 
 if TYPE_CHECKING:
     from langchain_metaaligner.files.align import Engine, Report
@@ -41,7 +41,7 @@ def align_file(
         str,
         typer.Argument(
             metavar="INPUT",
-            help="A CSV, TSV, JSON, JSONL or Parquet file, a Hub data set, or - (standard input).",
+            help="A CSV, TSV, JSON, JSONL or Parquet file, a folder of them, a Hub data set, or -.",
         ),
     ],
     output: Annotated[
@@ -105,6 +105,9 @@ def align_file(
     ] = False,
 ) -> None:
     """Correct all drafts of a file; started again, a stopped run goes on."""
+    if source != STANDARD and Path(source).is_dir():
+        _align_folder(Path(source), output, questions, dict(locals()))
+        return
     if engine not in ENGINES:
         raise SettingError(
             f"--engine {engine} is unknown.{nearest(engine, ENGINES)} Give local or ray."
@@ -139,6 +142,32 @@ def align_file(
         report = _run(table, output, aligner_options, engine, replicas, batch_size, force)
     _tell(report, output)
     if _lost(report):
+        raise typer.Exit(1)
+
+
+def _align_folder(
+    folder: Path, output: Path, questions: Path | None, options: dict[str, Any]
+) -> None:
+    """Each file of a folder, such as the outputs on the data sets of IMHI, under its own name."""
+    from langchain_metaaligner.tables.source import READ, format_of
+
+    paths = [path for path in sorted(folder.iterdir()) if path.is_file() and format_of(path)]
+    paths = [path for path in paths if not path.name.endswith((".ledger.jsonl", ".problems.jsonl"))]
+    if not paths:
+        raise DataError(f"{folder} holds no rows. Give {READ}, or a folder of such files.")
+    if output.is_file() or output.resolve() == folder.resolve():
+        raise SettingError(
+            f"--output {output} cannot take the files of the folder {folder}. Give another folder."
+        )
+    failed = False
+    for path in paths:
+        joined = questions / path.name if questions and questions.is_dir() else questions
+        given = {"source": str(path), "output": output / path.name, "questions": joined}
+        try:
+            align_file(**{**options, **given})
+        except typer.Exit as end:
+            failed = failed or bool(end.exit_code)
+    if failed:
         raise typer.Exit(1)
 
 

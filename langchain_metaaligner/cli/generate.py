@@ -86,9 +86,9 @@ def generate(
         "quantization": quantization,
         "base": base,
     }
-    given = {name: value for name, value in holding.items() if value is not None}
+    local = {name: value for name, value in holding.items() if value is not None}
     if model is None or base_url is not None:
-        _refuse_local_options(given, base_url, model)
+        _refuse_local_options(local, base_url, model)
     if llm is not None:
         policy = _chat_policy(llm, key_values("--llm-option", llm_option), concurrency)
     elif base_url is not None:
@@ -97,7 +97,7 @@ def generate(
         answers = served(str(model), base_url, most, retries=0)
         policy = Policy(answers, str(model), concurrency=concurrency)
     else:
-        policy = _local_policy(str(model), given, batch_size, most)
+        policy = _local_policy(str(model), local, batch_size, most)
     done = 0
     columns = (SpinnerColumn(), TextColumn("{task.completed:,} rows"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
@@ -127,16 +127,16 @@ def generate(
         raise typer.Exit(1)
 
 
-def _refuse_local_options(given: dict[str, str], base_url: str | None, model: str | None) -> None:
+def _refuse_local_options(local: dict[str, str], base_url: str | None, model: str | None) -> None:
     if base_url is not None and model is None:
         raise SettingError(
             "--base-url names the server of --model. Give --model, the name that the model has "
             "there; for a chat model give its server by --llm-option base_url=URL."
         )
-    if given:
-        options = ", ".join("--" + name.replace("_", "-") for name in given)
+    if local:
+        options = ", ".join("--" + name.replace("_", "-") for name in local)
         raise SettingError(
-            f"{options} {'is' if len(given) == 1 else 'are'} for a model on this machine: a server "
+            f"{options} {'is' if len(local) == 1 else 'are'} for a model on this machine: a server "
             "decides by itself. Leave them out."
         )
 
@@ -149,16 +149,16 @@ def _chat_policy(name: str, options: dict[str, Any], concurrency: int) -> Policy
     return Policy(chat_model(name, **options), name, settings, concurrency=concurrency)
 
 
-def _local_policy(model: str, given: dict[str, str], batch_size: int, most: int) -> Policy:
+def _local_policy(model: str, local: dict[str, str], batch_size: int, most: int) -> Policy:
     from langchain_metaaligner.files.answering import Policy
     from langchain_metaaligner.files.engines import weights_digest
     from langchain_metaaligner.models.policy import load_policy
 
-    settings: dict[str, Any] = {name: given[name] for name in given if name != "device"}
-    for name, source in (("weights", model), ("base_weights", given.get("base", ""))):
+    settings: dict[str, Any] = {name: local[name] for name in local if name != "device"}
+    for name, source in (("weights", model), ("base_weights", local.get("base", ""))):
         if source and Path(source).is_dir():
             settings[name] = weights_digest(Path(source))
-    llm = load_policy(model, batch_size=batch_size, max_new_tokens=most, **given)
+    llm = load_policy(model, batch_size=batch_size, max_new_tokens=most, **local)
     return Policy(llm, model, settings, _prompt_prefix(model))
 
 
@@ -182,7 +182,7 @@ def _tell(report: GenerationReport) -> None:
     if report.errors:
         sys.stderr.write("Run the same command to try them again, once that is mended.\n")
     for kind, count in report.problems.counts.items():
-        first = next(one for one in report.problems.all if one.kind == kind)
+        first = next(problem for problem in report.problems.all if problem.kind == kind)
         sys.stderr.write(
             f"{count:,} times {kind}, first in line {first.line} of {first.source}: "
             f"{first.detail}.\n"

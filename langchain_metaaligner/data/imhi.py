@@ -65,7 +65,7 @@ def read_imhi(path: Path, problems: Problems) -> Iterator[Preference]:
             for name in OBJECTIVES:
                 ratings[name] += _ratings(entry.get(name), name, path.name, place, problems)
         means = [
-            (text, {name: fmean(given) for name, given in ratings.items() if given})
+            (text, {name: fmean(rated) for name, rated in ratings.items() if rated})
             for text, ratings in rated.values()
         ]
         for (first, ours), (second, theirs) in combinations(means, 2):
@@ -100,17 +100,17 @@ def _queries(path: Path, problems: Problems) -> Iterator[tuple[int, str, Answers
         )
 
 
-def _ratings(found: object, name: str, source: str, line: int, problems: Problems) -> list[float]:
-    given = found if isinstance(found, list) else [found]
+def _ratings(cell: object, name: str, source: str, line: int, problems: Problems) -> list[float]:
+    ratings = cell if isinstance(cell, list) else [cell]
     usable = []
-    if not given:
+    if not ratings:
         problems.found("missing rating", source, line, name)
-    for one in given:
-        number = parse_number(one)
-        if one is None or one == "":
+    for rating in ratings:
+        number = parse_number(rating)
+        if rating is None or rating == "":
             problems.found("missing rating", source, line, name)
         elif number is None or not LOWEST <= number <= HIGHEST:
-            problems.found("bad rating", source, line, f"{name}: {one!r}, not from 0 to 3")
+            problems.found("bad rating", source, line, f"{name}: {rating!r}, not from 0 to 3")
         else:
             usable.append(number)
     return usable

@@ -79,7 +79,9 @@ def _ultrafeedback_as_research(records: Records, problems: Problems) -> Iterator
 
 def _ultrafeedback(records: Records, problems: Problems) -> Iterator[RatedQuery]:
     for question, rated in read_rated(records, problems):
-        answers = ((one.text, tuple(map(_shortest, one.ratings.values()))) for one in rated)
+        answers = (
+            (answer.text, tuple(map(_shortest, answer.ratings.values()))) for answer in rated
+        )
         yield RatedQuery(question, tuple(answers))
 
 

@@ -55,7 +55,7 @@ def read_rated(
         DataError: if there is nothing to read.
     """
     for (name, line, record), question in _queries(source, problems):
-        answers = (_rated(one, name, line, problems) for one in record["completions"])
+        answers = (_rated(entry, name, line, problems) for entry in record["completions"])
         yield question, [answer for answer in answers if answer is not None]
 
 

@@ -41,13 +41,13 @@ def read_rows(path: Path) -> Dataset:
     """
     try:
         if path.is_dir():
-            found = load_from_disk(str(path))
+            rows = load_from_disk(str(path))
         elif path.suffix == ".csv":
             # The stamp is part of the cache's key: a file that is made anew is read anew.
             source = {"path": str(path), "stamp": path.stat().st_mtime_ns}
-            found = Dataset.from_generator(_csv_rows, gen_kwargs=source)
+            rows = Dataset.from_generator(_csv_rows, gen_kwargs=source)
         else:
-            found = load_dataset("json", data_files=str(path), split="train")
+            rows = load_dataset("json", data_files=str(path), split="train")
     except Exception as error:  # datasets raises errors of many kinds
         cause = error.__cause__ or error
         if isinstance(cause, DataError):
@@ -56,10 +56,10 @@ def read_rows(path: Path) -> Dataset:
             f"The examples in {path} cannot be read ({type(error).__name__}: {error}). Give a "
             "CSV file, a research JSON, JSON lines, or one split of a datasets folder."
         ) from error
-    columns = getattr(found, "column_names", None)
+    columns = getattr(rows, "column_names", None)
     if isinstance(columns, dict):
         raise RecipeError(f"{path} has several splits. Give one: {', '.join(columns)}.")
-    return cast(Dataset, found)
+    return cast(Dataset, rows)
 
 
 def _csv_rows(path: str, stamp: int) -> Iterator[dict[str, str]]:

@@ -156,7 +156,7 @@ def _reward_function(
 
     def reward(prompts: list[str], completions: list[str], **others: Any) -> list[float]:
         answers = [clean_response(text) for text in completions]
-        scores = [float(one) for one in score(list(zip(prompts, answers, strict=True)))]
+        scores = [float(value) for value in score(list(zip(prompts, answers, strict=True)))]
         if not all(map(math.isfinite, scores)):
             raise RecipeError(
                 f"The scorer of {objective} gave {scores}. It must give a finite number for each "
@@ -164,7 +164,7 @@ def _reward_function(
             )
         if recipe.decimals is None:
             return scores
-        return [round(one, recipe.decimals) for one in scores]
+        return [round(value, recipe.decimals) for value in scores]
 
     reward.__name__ = objective
     return reward

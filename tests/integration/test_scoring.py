@@ -5,6 +5,12 @@ import json
 import pandas
 import pytest
 from processes import finished, killed, start, whole_lines
+from typer.testing import CliRunner
+
+from langchain_metaaligner.cli import app
+from langchain_metaaligner.errors import SettingError
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 ROWS = 60
 DIALOGUE = "\n\nHuman: Hi . thanks Yes No Hi\n\nAssistant:"
@@ -30,6 +36,12 @@ def dialogues(tmp_path):
     return path
 
 
+def run(*words):
+    """The command in this process: it starts at once."""
+    result = CliRunner().invoke(app, list(map(str, words)), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+
+
 def scoring(dialogues, rewards, output, *more):
     models = [word for name, folder in rewards.items() for word in (f"--{name}", folder)]
     return ["data", "score", "--input", dialogues, "--output", output, *models, *more]
@@ -37,14 +49,14 @@ def scoring(dialogues, rewards, output, *more):
 
 def test_one_process_two_and_a_killed_run_agree(dialogues, rewards, tmp_path):
     one, two, broken = (tmp_path / name / "train.csv" for name in ("one", "two", "broken"))
-    finished(*scoring(dialogues, rewards, one))
+    run(*scoring(dialogues, rewards, one))
     finished(*scoring(dialogues, rewards, two, "--processes", 2))
     ledger = broken.with_name("train.csv.ledger.jsonl")
     words = scoring(dialogues, rewards, broken, "--processes", 2)
     killed(broken.parent, lambda: len(whole_lines(ledger)) >= 10, *words)
     assert not broken.exists()
     kept = whole_lines(ledger)
-    finished(*scoring(dialogues, rewards, broken))
+    run(*scoring(dialogues, rewards, broken))
     assert one.read_bytes() == two.read_bytes() == broken.read_bytes()
     assert whole_lines(ledger)[: len(kept)] == kept
     assert len(whole_lines(ledger)) == ROWS
@@ -57,13 +69,13 @@ def test_one_process_two_and_a_killed_run_agree(dialogues, rewards, tmp_path):
 def test_an_attribute_of_the_dpa_model(dialogues, rewards, tmp_path, checkpoint):
     folder = checkpoint(tmp_path / "dpa", 10, 256)
     given = {**rewards, "helpful": f"{folder}#helpsteer-helpfulness"}
-    finished(*scoring(dialogues, given, tmp_path / "out.csv"))
+    run(*scoring(dialogues, given, tmp_path / "out.csv"))
     made = pandas.read_csv(tmp_path / "out.csv")
     assert len(made) == ROWS
     assert made["chosen_score2"].nunique() > 1
     wrong = {**rewards, "helpful": f"{folder}#helpfulness"}
-    process = start(*scoring(dialogues, wrong, tmp_path / "wrong.csv"))
-    assert "Did you mean 'helpsteer-helpfulness'?" in process.communicate(timeout=100)[1]
+    with pytest.raises(SettingError, match=r"Did you mean 'helpsteer-helpfulness'\?"):
+        run(*scoring(dialogues, wrong, tmp_path / "wrong.csv"))
 
 
 def test_a_process_that_cannot_load_ends_the_run_with_the_reason(
@@ -88,11 +100,11 @@ def test_rewards_of_edits_after_a_kill(rewards, tmp_path):
             }
             file.write(json.dumps(row) + "\n")
     words = ["evaluate", "reward", source, "--reward", f"harmless={rewards['harmless']}"]
-    finished(*words, "--output", tmp_path / "whole")
+    run(*words, "--output", tmp_path / "whole")
     ledger = tmp_path / "run" / "reward.ledger.jsonl"
     output = ("--output", tmp_path / "run")
     killed(tmp_path / "run", lambda: len(whole_lines(ledger)) >= 20, *words, *output)
     assert not (tmp_path / "run" / "result.json").exists()
-    finished(*words, "--output", tmp_path / "run")
+    run(*words, "--output", tmp_path / "run")
     for name in ("result.json", "rows.jsonl"):
         assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()

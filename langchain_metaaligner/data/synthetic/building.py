@@ -41,12 +41,12 @@ def build_synthetic(
     Raises:
         SettingError: if the folder holds no texts.
     """
-    train, held = read_texts(texts)
+    train, held_out = read_texts(texts)
     report = BuildReport(Problems())
     with Spool() as spool:
         sources = (
             synthetic_pairs(Corpus(train), seed, "train", words),
-            synthetic_pairs(Corpus(held or train), seed + 1, "held-out", words),
+            synthetic_pairs(Corpus(held_out or train), seed + 1, "held-out", words),
         )
         for source, count in zip(sources, (number, validation), strict=True):
             for pair in progress(islice(source, count)):

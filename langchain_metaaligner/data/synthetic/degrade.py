@@ -34,16 +34,16 @@ _WORDS = {"professional": _any_of(_SLOPPY), "readable": _any_of(KNOWN["readable"
 def choose_objectives(rng: random.Random) -> list[str]:
     """Draw one to four objectives in any order, those of the first tier more often."""
     count = rng.choice((1, 1, 1, 2, 2, 3, 4))
-    chosen: list[str] = []
-    while len(chosen) < count:
+    objectives: list[str] = []
+    while len(objectives) < count:
         tier = FIRST_TIER if rng.random() < 0.78 else BREADTH
         # Word by word edits take the most learning.
         draw = rng.random()
         hard = "professional" if draw < 0.25 else "readable" if draw < 0.32 else ""
         name = hard or rng.choice(tier)
-        if name not in chosen:
-            chosen.append(name)
-    return chosen
+        if name not in objectives:
+            objectives.append(name)
+    return objectives
 
 
 def choose_families(rng: random.Random, objectives: Collection[str]) -> list[str]:
@@ -81,10 +81,10 @@ class Degrader:
         A family that finds no place in the answer is not among the draft's ``families``.
         """
         draft = Draft([Sentence(text, gap) for text, gap in window])
-        chosen = list(families)
-        order = [family for family in chosen if family != "repeat"]
+        wanted = list(families)
+        order = [family for family in wanted if family != "repeat"]
         self._rng.shuffle(order)
-        for family in (["repeat"] if "repeat" in chosen else []) + order:
+        for family in (["repeat"] if "repeat" in wanted else []) + order:
             if self._spoil(draft, family):
                 draft.families.add(family)
         return draft
@@ -112,16 +112,20 @@ class Degrader:
     def _add_phrase(self, draft: Draft, family: str, source: Family) -> bool:
         """Add a sentence, an opening or an aside; dismissals and gloom stand mostly at the end."""
         draw, places = self._rng.random(), draft.places()
-        free = [one for one in places if one.takes_opening]
+        free = [sentence for sentence in places if sentence.takes_opening]
         if source.opening and draw < 0.25 and free:
             self._rng.choice(free).opening = (family, self._phrase(source.opening))
             return True
-        open_ended = [one for one in places if all(swap.end < one.stop for swap in one.swaps)]
+        open_ended = [
+            sentence
+            for sentence in places
+            if all(swap.end < sentence.stop for swap in sentence.swaps)
+        ]
         if source.aside and 0.25 <= draw < 0.45 and open_ended:
-            one = self._rng.choice(open_ended)
-            return one.swap(one.stop, one.stop, self._phrase(source.aside), family)
+            sentence = self._rng.choice(open_ended)
+            return sentence.swap(sentence.stop, sentence.stop, self._phrase(source.aside), family)
         text = self._phrase(source.sentence)
-        if any(one.text == text for one in draft.sentences):
+        if any(sentence.text == text for sentence in draft.sentences):
             return False
         end = len(draft.sentences)
         late = family in ("helpful", "humor") and self._rng.random() < 0.7
@@ -132,8 +136,8 @@ class Degrader:
         """Say a sentence again, at once or later."""
         places = [
             i
-            for i, one in enumerate(draft.sentences)
-            if len(one.text.split()) >= 3 and re.search(r"\w[.!?]$", one.text)
+            for i, sentence in enumerate(draft.sentences)
+            if len(sentence.text.split()) >= 3 and re.search(r"\w[.!?]$", sentence.text)
         ]
         if not places:
             return False
@@ -148,10 +152,10 @@ class Degrader:
         """Add an opener, a closer, preambles, or several of them."""
         filler = KNOWN["length"]
         for kind in self._rng.sample(("open", "close", "clause"), self._rng.choice((1, 1, 2, 3))):
-            free = [one for one in draft.places() if one.takes_opening]
+            free = [sentence for sentence in draft.places() if sentence.takes_opening]
             if kind == "clause" and free:
-                one = free[0] if self._rng.random() < 0.3 else self._rng.choice(free)
-                one.opening = ("length", self._phrase(filler.opening))
+                sentence = free[0] if self._rng.random() < 0.3 else self._rng.choice(free)
+                sentence.opening = ("length", self._phrase(filler.opening))
             elif kind == "close":
                 self._insert(draft, len(draft.sentences), "length", self._phrase(filler.closer))
                 if "\n" in draft.sentences[-2].gap and self._rng.random() < 0.5:
@@ -165,40 +169,48 @@ class Degrader:
         places = draft.places()
         self._rng.shuffle(places)
         some = places[: self._rng.choice((1, 1, 2, 3, 8))]
-        if sum(self._slur_sentence(one) for one in some):
+        if sum(self._slur_sentence(sentence) for sentence in some):
             return True
-        return any(one.swap(one.stop, len(one.text), "!!!", "professional") for one in places)
+        return any(
+            sentence.swap(sentence.stop, len(sentence.text), "!!!", "professional")
+            for sentence in places
+        )
 
-    def _slur_sentence(self, one: Sentence) -> bool:
-        rng, kind, text = self._rng, "professional", one.text
-        known, before = KNOWN[kind], len(one.swaps) + (one.opening is not None)
-        if rng.random() < 0.15 and not one.swaps and not one.opening and self._is_plain(one):
-            one.swap(0, one.stop, text[: one.stop].upper(), kind)
+    def _slur_sentence(self, sentence: Sentence) -> bool:
+        rng, kind, text = self._rng, "professional", sentence.text
+        known, before = KNOWN[kind], len(sentence.swaps) + (sentence.opening is not None)
+        if (
+            rng.random() < 0.15
+            and not sentence.swaps
+            and not sentence.opening
+            and self._is_plain(sentence)
+        ):
+            sentence.swap(0, sentence.stop, text[: sentence.stop].upper(), kind)
         else:
             common_start = text.split(" ", 1)[0].rstrip(",") in STARTERS
-            if not one.opening and common_start and rng.random() < 0.4:
-                one.swap(0, 1, text[0].lower(), kind)
-            elif not one.opening and not one.swaps and rng.random() < 0.2:
-                one.opening = (kind, self._phrase(known.opening))
-            self._swap_words([one], kind, rng.choice((0, 1, 2, 3, 9)))
+            if not sentence.opening and common_start and rng.random() < 0.4:
+                sentence.swap(0, 1, text[0].lower(), kind)
+            elif not sentence.opening and not sentence.swaps and rng.random() < 0.2:
+                sentence.opening = (kind, self._phrase(known.opening))
+            self._swap_words([sentence], kind, rng.choice((0, 1, 2, 3, 9)))
             if rng.random() < 0.15:
-                found = list(_SHOUTED.finditer(text))
-                for match in rng.sample(found, min(len(found), rng.choice((1, 1, 2)))):
-                    one.swap(match.start(), match.end(), match.group().upper(), kind)
+                matches = list(_SHOUTED.finditer(text))
+                for match in rng.sample(matches, min(len(matches), rng.choice((1, 1, 2)))):
+                    sentence.swap(match.start(), match.end(), match.group().upper(), kind)
             if rng.random() < 0.35:
                 for match in _LONE_I.finditer(text):
-                    one.swap(match.start(), match.end(), "i", kind)
-            if rng.random() < 0.15 and all(swap.end < one.stop for swap in one.swaps):
-                one.swap(one.stop, one.stop, self._phrase(known.aside), kind)
+                    sentence.swap(match.start(), match.end(), "i", kind)
+            if rng.random() < 0.15 and all(swap.end < sentence.stop for swap in sentence.swaps):
+                sentence.swap(sentence.stop, sentence.stop, self._phrase(known.aside), kind)
         if rng.random() < 0.3:
-            mark = text[one.stop :]
+            mark = text[sentence.stop :]
             if mark in (".", "?"):
                 more = "!" * rng.randint(2, 5) if mark == "." else "?" * rng.randint(2, 4)
-                one.swap(one.stop, len(text), more, kind)
-        return len(one.swaps) + (one.opening is not None) > before
+                sentence.swap(sentence.stop, len(text), more, kind)
+        return len(sentence.swaps) + (sentence.opening is not None) > before
 
-    def _is_plain(self, one: Sentence) -> bool:
-        words = re.findall(r"[\w'’]+", one.text[: one.stop])
+    def _is_plain(self, sentence: Sentence) -> bool:
+        words = re.findall(r"[\w'’]+", sentence.text[: sentence.stop])
         first, *rest = words
         return (
             2 <= len(words) <= 8
@@ -210,9 +222,9 @@ class Degrader:
         """Replace up to ``most`` plain words in each sentence; return how many in all."""
         forms = _SLOPPY if family == "professional" else KNOWN[family].words
         done = 0
-        for one in places:
-            found = list(_WORDS[family].finditer(one.text[: one.stop]))
-            for match in self._rng.sample(found, min(most, len(found))):
+        for sentence in places:
+            matches = list(_WORDS[family].finditer(sentence.text[: sentence.stop]))
+            for match in self._rng.sample(matches, min(most, len(matches))):
                 form = self._rng.choice(forms[match.group()])
-                done += one.swap(match.start(), match.end(), form, family)
+                done += sentence.swap(match.start(), match.end(), form, family)
         return done

@@ -63,14 +63,14 @@ class Sentence:
 
     @property
     def takes_opening(self) -> bool:
-        """Whether an opening can stand before it; behind one, a lost capital would be no flaw."""
+        """Whether an opening can stand before it; behind swap, a lost capital would be no flaw."""
         lower_case = self.text[:1].lower()
-        lost = any(one.start == 0 and one.text == lower_case for one in self.swaps)
+        lost = any(swap.start == 0 and swap.text == lower_case for swap in self.swaps)
         return self.opening is None and not lost
 
     def swap(self, start: int, end: int, text: str, family: str) -> bool:
         """Replace a part that nothing has touched; say whether that was so."""
-        if any(start < one.end and one.start < end for one in self.swaps):
+        if any(start < swap.end and swap.start < end for swap in self.swaps):
             return False
         self.swaps.append(Swap(start, end, text, family))
         return True
@@ -81,16 +81,16 @@ class Sentence:
         if self.opening and self.opening[0] not in undone:
             family, phrase = self.opening
             yield phrase, family
-            kept = any(one.start == 0 and one.family not in undone for one in self.swaps)
+            kept = any(swap.start == 0 and swap.family not in undone for swap in self.swaps)
             runs_on = not phrase.endswith(("! ", ". "))
             if runs_on and not kept and text.split(" ", 1)[0].rstrip(",") in STARTERS:
                 text = text[0].lower() + text[1:]
         at = 0
-        for one in sorted(self.swaps):
-            if one.family not in undone:
-                yield text[at : one.start], None
-                yield one.text, one.family
-                at = one.end
+        for swap in sorted(self.swaps):
+            if swap.family not in undone:
+                yield text[at : swap.start], None
+                yield swap.text, swap.family
+                at = swap.end
         yield text[at:], None
 
 
@@ -113,27 +113,31 @@ class Draft:
 
     def pieces(self, undone: Collection[str] = ()) -> Iterator[Piece]:
         """The draft in pieces, with the flaws of ``undone`` families taken back."""
-        kept = [one for one in self.sentences if one.family is None or one.family not in undone]
-        for i, one in enumerate(kept):
+        kept = [
+            sentence
+            for sentence in self.sentences
+            if sentence.family is None or sentence.family not in undone
+        ]
+        for i, sentence in enumerate(kept):
             if i:
-                yield one.gap, one.family
-            if one.family:
-                yield one.text, one.family
+                yield sentence.gap, sentence.family
+            if sentence.family:
+                yield sentence.text, sentence.family
             else:
-                yield from one.pieces(undone)
+                yield from sentence.pieces(undone)
 
     def render(self, undone: Collection[str] = ()) -> str:
         """The draft itself, or the answer with the flaws of some families taken back."""
         text = "".join(piece for piece, _ in self.pieces(undone))
         for family, ending in ENDINGS.items():
-            if family in undone and any(one.family == family for one in self.sentences):
+            if family in undone and any(sentence.family == family for sentence in self.sentences):
                 text += ("\n\n" if "\n" in text else " ") + ending
         return text
 
     def places(self) -> list[Sentence]:
         """The sentences that an opening or an aside can be added to."""
         return [
-            one
-            for one in self.sentences
-            if not one.frozen and re.match(r"[A-Z].*[a-z]\w*[.!?]$", one.text, re.DOTALL)
+            sentence
+            for sentence in self.sentences
+            if not sentence.frozen and re.match(r"[A-Z].*[a-z]\w*[.!?]$", sentence.text, re.DOTALL)
         ]
