@@ -164,12 +164,14 @@ def _local_policy(model: str, local: dict[str, str], batch_size: int, most: int)
 
 def _prompt_prefix(model: str) -> str:
     """What a trained baseline says is to stand before each prompt."""
-    from langchain_metaaligner.models.policy import ADAPTER
-    from langchain_metaaligner.models.spec import CheckpointSpec, read_metadata
+    from langchain_metaaligner.models.spec import CheckpointSpec
+    from langchain_metaaligner.models.spec import read_metadata as metadata_of
+    from langchain_metaaligner.weights.hub import read_metadata
 
-    if Path(model, ADAPTER).is_file():  # an adapter is no checkpoint: it may have no config
-        return ""
-    return str(read_metadata(CheckpointSpec(model=model)).get("prompt_prefix", ""))
+    # The folder of an adapter is no checkpoint: it has no config.
+    folder = Path(model).is_dir()
+    metadata = read_metadata(model) if folder else metadata_of(CheckpointSpec(model=model))
+    return str(metadata.get("prompt_prefix", ""))
 
 
 def _tell(report: GenerationReport) -> None:
