@@ -23,6 +23,7 @@ Each says whether the same call can succeed another time (``retryable``), and wh
 
 from __future__ import annotations
 
+import copy
 import difflib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -184,7 +185,9 @@ def plain_validation(owner: type[BaseModel]) -> Iterator[None]:
         first = report.errors()[0]
         cause = first.get("ctx", {}).get("error")
         if isinstance(cause, MetaAlignerError):
-            raise cause from None
+            # a copy: pydantic's report holds the cause, and a cause whose traceback led back to the
+            # report would never be freed, nor would the objects in its frames
+            raise copy.copy(cause) from None
         raise SettingError(_setting_message(owner, first)) from None
 
 

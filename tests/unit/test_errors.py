@@ -1,7 +1,9 @@
 """The error tree: each error says what to do, and crosses the borders of processes."""
 
 import copy
+import gc
 import pickle
+import weakref
 from concurrent.futures import ProcessPoolExecutor
 from importlib import import_module
 from multiprocessing import get_context
@@ -10,13 +12,14 @@ from pkgutil import walk_packages
 import pytest
 
 import langchain_metaaligner
-from langchain_metaaligner import Alignment
+from langchain_metaaligner import Alignment, MetaAlignerRunnable
 from langchain_metaaligner.errors import (
     CheckpointError,
     EditRejectedError,
     MetaAlignerError,
     MissingExtraError,
 )
+from langchain_metaaligner.testing import FakeAlignerLLM
 
 REJECTED = Alignment(
     text="draft", original="draft", decision="kept", reason="empty", detail="Nothing.", question="q"
@@ -92,3 +95,16 @@ def test_what_another_try_can_help():
     assert EditRejectedError(failed).retryable
     assert CheckpointError("x", retryable=True).retryable
     assert not CheckpointError("x").retryable
+
+
+@pytest.mark.parametrize("wrong", [{"objectives": ["x"]}, {"candidates": 3}, {"on_failure": "x"}])
+def test_a_refused_option_keeps_no_object_alive(wrong):
+    aligner = MetaAlignerRunnable(objectives=["fair"], llm=FakeAlignerLLM(str))
+    alive = weakref.ref(aligner)
+    with pytest.raises(MetaAlignerError):
+        setattr(aligner, *next(iter(wrong.items())))
+    with pytest.raises(MetaAlignerError):
+        aligner.model_copy(update=wrong)
+    del aligner
+    gc.collect()
+    assert alive() is None
