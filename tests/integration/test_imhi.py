@@ -1,23 +1,19 @@
 """``metaaligner evaluate imhi`` over files."""
 
 import json
-import subprocess
-import sys
 
 import pandas
 import pytest
+from typer.testing import CliRunner
 
+from langchain_metaaligner.cli import app
+from langchain_metaaligner.errors import MetaAlignerError
 from langchain_metaaligner.evaluation.imhi.run import evaluate_imhi
 from langchain_metaaligner.evaluation.results import read_result
 
 
 def command(*words):
-    return subprocess.run(
-        [sys.executable, "-m", "langchain_metaaligner", "evaluate", "imhi", *map(str, words)],
-        capture_output=True,
-        text=True,
-        timeout=200,
-    )
+    return CliRunner().invoke(app, ["evaluate", "imhi", *map(str, words)])
 
 
 @pytest.fixture
@@ -37,8 +33,9 @@ def outputs(tmp_path):
 
 
 def test_the_command_leaves_a_result(outputs, tmp_path):
-    told = command(outputs, "--output", tmp_path / "run", "--metric", "bleu")
-    assert told.returncode == 0, told.stderr
+    asked = ("--metric", "rougeL", "--metric", "bleu", "--metric", "rouge1")
+    told = command(outputs, "--output", tmp_path / "run", *asked)
+    assert told.exit_code == 0, told.output
     assert told.stdout.startswith("Dataset: dreaddit, average acc:66.67")
     assert "never" not in told.stdout
     assert "For research only" in told.stderr
@@ -46,7 +43,15 @@ def test_the_command_leaves_a_result(outputs, tmp_path):
     figures = result.figures["datasets"]["dreaddit"]
     assert (figures["rows"], figures["empty"], figures["out_of_domain"]) == (3, 1, 2)
     assert [row["label"] for row in result.rows()] == [1, 0, 0]
-    assert figures["metrics"]["bleu"] > 0
+    table = [line.split("┃") for line in told.stderr.splitlines() if "rougeL" in line]
+    heads = [cell.strip() for cell in table[0]]
+    (cells,) = [line.split("│") for line in told.stderr.splitlines() if "│ dreaddit" in line]
+    shown = dict(zip(heads, (cell.strip() for cell in cells), strict=True))
+    names = {"bleu (corpus)": "bleu", "sentence-bleu (mean)": "sentence-bleu",
+             "rougeL": "rougeL", "rouge1": "rouge1"}  # fmt: skip
+    for head, name in names.items():
+        assert shown[head] == f"{figures['metrics'][name]:.3f}"
+    assert len(set(figures["metrics"].values())) >= 3
 
 
 def test_research_compat_reports_the_script_s_failure(outputs, tmp_path):
@@ -58,26 +63,49 @@ def test_correlation_with_people(outputs, tmp_path):
     human = tmp_path / "DR_annotation"
     human.mkdir()
     rows = [
-        {"text": "post", "label": "yes", "gpt-3.5-turbo": text, **dict.fromkeys(
+        {"text": "the pump moves water", "label": "yes", "gpt-3.5-turbo": text, **dict.fromkeys(
             ("fluency", "completeness", "reliability", "overall"), json.dumps([n, n, n])
         )}
         for n, text in enumerate(["x y", "the pump y", "the pump moves", "the pump moves water"])
     ]  # fmt: skip
     pandas.DataFrame(rows).to_csv(human / "chatgpt_data.csv", index=False)
     told = command(outputs, "--output", tmp_path / "run", "--metric", "rouge1", "--human", human)
-    assert told.returncode == 0, told.stderr
-    found = read_result(tmp_path / "run").figures["correlations"]["rouge1"]["overall"]
-    assert found["spearman"] == pytest.approx(1.0)
+    assert told.exit_code == 0, told.output
+    by_file = read_result(tmp_path / "run").figures["correlations"]
+    overall = by_file["chatgpt_data"]["rouge1"]["overall"]
+    assert (overall["spearman"], overall["n"]) == (pytest.approx(1.0), 4)
+    assert "chatgpt_data" in told.stderr
+    assert "1.00" in told.stderr
 
 
 def test_mistakes_are_one_sentence(outputs, tmp_path):
     told = command(outputs, "--output", tmp_path / "run", "--metric", "bleurt")
-    assert told.returncode == 1
-    assert "is unknown. Did you mean 'bleu'?" in told.stderr
-    told = command(tmp_path, "--output", tmp_path / "run")
-    assert "has no IMHI.csv" in told.stderr
-    told = command(outputs, "--output", tmp_path / "run", "--column", "said")
-    assert "It has: goldens, generated_text" in told.stderr
+    assert told.exit_code == 1
+    assert "is unknown. Did you mean 'bleu'?" in str(told.exception)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    for words, says in (
+        ((empty,), "holds no file of answers"),
+        ((outputs, "--column", "said"), "It has: goldens, generated_text"),
+        (
+            (outputs, "--metric", "bert-score", "--bert-model", empty, "--bert-layer", "2"),
+            "No encoder",
+        ),
+        ((outputs, "--metric", "gpt_score"), "needs --gpt-model"),
+        ((outputs, "--human", empty), "--human needs a --metric"),
+        ((outputs, "--human-reference", "worst"), "Give post or best"),
+    ):
+        told = command(*words, "--output", tmp_path / "run")
+        assert isinstance(told.exception, MetaAlignerError), told.exception
+        assert says in str(told.exception)
+
+
+def test_nothing_that_could_be_measured_is_no_success(tmp_path):
+    path = tmp_path / "DR.csv"
+    path.write_text("goldens,generated_text\nPerhaps.,Yes.\n")
+    told = command(path, "--output", tmp_path / "run")
+    assert told.exit_code == 1
+    assert "No data set could be measured: DataError: No golden answer" in str(told.exception)
 
 
 def test_all_released_outputs(texts, tmp_path):

@@ -74,5 +74,5 @@ def test_killed_and_run_again_it_gives_the_same_result(judge_server, source, tmp
     assert last["objectives"] == ["harmless", "length", "repeat"]
     assert set(last["win_rate"]) == {"harmless", "length", "repeat"}
     page = as_html(make_report([whole]))
-    assert "On the added objectives the mean win rate was" in page
+    assert "On the added objectives the mean share of wins was" in page
     assert page.count("<svg") == 1

@@ -8,7 +8,7 @@ from langchain_metaaligner.cli import app
 
 SECTIONS = (
     "What became of the drafts: aligned.csv",
-    "Win rates",
+    "Wins, ties and losses",
     "Ratings",
     "Rewards",
     "IMHI",

@@ -21,6 +21,7 @@ from langchain_metaaligner.cli.evaluate.shared import (
     print_sections,
 )
 from langchain_metaaligner.cli.options import Device, pairs
+from langchain_metaaligner.cli.stopping import stopped_with
 from langchain_metaaligner.errors import SettingError
 from langchain_metaaligner.objectives import known_objective
 
@@ -72,7 +73,8 @@ def compare(
         check_objectives(dataset, list(sources))
         asked = make_judge(judge, judge_option, concurrency, tries, structured)
     _check_rewards(sources)
-    with Progress(console=console()) as bar:
+    kept = f"Scores and replies are kept in {output}. Run the same command to go on."
+    with stopped_with(lambda: kept), Progress(console=console()) as bar:
         if judge is not None:
             calls = bar.add_task("judging", total=None)
             judged = judged_wins(

@@ -17,6 +17,7 @@ from langchain_metaaligner.cli.evaluate.shared import (
     print_result,
 )
 from langchain_metaaligner.cli.options import numbers, pairs
+from langchain_metaaligner.cli.stopping import stopped_with
 from langchain_metaaligner.errors import SettingError
 
 if TYPE_CHECKING:
@@ -59,27 +60,21 @@ def reward(
     if models:
         check_weights(weights, models)
     answers = read_answers(source, limit, question=question_column, escaped=escaped)
-    with Progress(console=console()) as bar:
+    kept = f"Scores are kept in {output}. Run the same command to go on."
+    with stopped_with(lambda: kept), Progress(console=console()) as bar:
         task = bar.add_task("scoring", total=None)
         if dpa is None:
             scorer, name = _objective_scorer(models, device, batch_size), ", ".join(rewards or ())
         else:
             scorer, name = _dpa(dpa, revision, device, trust_remote_code, batch_size), dpa
-        try:
-            result = score_answers(
-                answers,
-                scorer,
-                output,
-                scorer_name=name,
-                weights=weights,
-                progress=lambda scored: bar.advance(task, scored),
-            )
-        except KeyboardInterrupt:
-            done = bar.tasks[task].completed
-            raise KeyboardInterrupt(
-                f"Stopped after {done:,.0f} answers. Their scores are kept in {output}; run the "
-                "same command to go on."
-            ) from None
+        result = score_answers(
+            answers,
+            scorer,
+            output,
+            scorer_name=name,
+            weights=weights,
+            progress=lambda scored: bar.advance(task, scored),
+        )
         bar.update(task, total=bar.tasks[task].completed)
     print_result(result)
 

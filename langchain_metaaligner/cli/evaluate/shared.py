@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from langchain_metaaligner.cli.options import key_values
+from langchain_metaaligner.cli.stopping import stopped_with
 from langchain_metaaligner.errors import CallError
 
 if TYPE_CHECKING:
@@ -157,7 +158,14 @@ def paid_calls(
         What is called with the estimate, and with the number of calls made.
     """
     done = total = 0
-    with Progress(console=console()) as bar:
+
+    def sentence() -> str:
+        return (
+            f"{done:,} of {total:,} calls were made, and their replies are kept in {again}. Run "
+            "the same command to go on."
+        )
+
+    with stopped_with(sentence), Progress(console=console()) as bar:
         task = bar.add_task(label, total=None)
 
         def before(estimate: Estimate) -> None:
@@ -171,13 +179,7 @@ def paid_calls(
             done += calls
             bar.advance(task, calls)
 
-        try:
-            yield before, progress
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt(
-                f"Stopped after {done:,} of {total:,} calls. Their replies are kept in {again}; "
-                "run the same command to go on."
-            ) from None
+        yield before, progress
 
 
 def print_sections(sections: Sequence[Section]) -> None:

@@ -23,6 +23,7 @@ from langchain_metaaligner.cli.evaluate.shared import (
     refuse_failure,
 )
 from langchain_metaaligner.cli.options import Device, Model, Template
+from langchain_metaaligner.cli.stopping import stopped_with
 from langchain_metaaligner.runnable import MetaAlignerRunnable
 
 
@@ -70,7 +71,8 @@ def unseen(
     check_objectives(dataset, [*steps[0], *steps[1]])
     table = open_table(source)
     asked = make_judge(judge, judge_option, concurrency, tries, structured)
-    try:
+    kept = f"Edits and replies are kept in {output}. Run the same command to go on."
+    with stopped_with(lambda: kept):
         result = evaluate_unseen(
             table,
             make_aligner,
@@ -83,9 +85,5 @@ def unseen(
             limit=limit,
             announce=lambda step: console().print(step, markup=False, highlight=False),
         )
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(
-            f"Stopped. Edits and replies are kept in {output}; run the same command to go on."
-        ) from None
     print_result(result)
     refuse_failure(result)
