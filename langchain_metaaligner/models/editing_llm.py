@@ -68,9 +68,9 @@ class EditingLLM(BaseLLM):
                 from prompt to draft.
             **kwargs: options of this call, such as ``stop``.
         """
-        configs = get_config_list(_unlimited(config), len(inputs))
         options = {**kwargs, **_by_prompt(self, inputs, drafts)}
         with no_inherited_limit():
+            configs = get_config_list(_unlimited(config), len(inputs))
             made = super().batch(inputs, configs, return_exceptions=return_exceptions, **options)
             if not _failed_together(made):
                 return made
@@ -89,9 +89,9 @@ class EditingLLM(BaseLLM):
         **kwargs: Any,
     ) -> list[str]:
         """The async twin of `batch`."""
-        configs = get_config_list(_unlimited(config), len(inputs))
         options = {**kwargs, **_by_prompt(self, inputs, drafts)}
         with no_inherited_limit():
+            configs = get_config_list(_unlimited(config), len(inputs))
             made = await super().abatch(
                 inputs, configs, return_exceptions=return_exceptions, **options
             )
