@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from transformers import LogitsProcessor
 
+from langchain_metaaligner.decode.row import Row
+
 
 class Place:
     """Which token of its draft an edit would go on with, as far as that is certain.
@@ -44,13 +46,17 @@ class Place:
         known = self._at is not None and self._at < len(self._draft)
         return self._draft[self._at] if known and self._at is not None else None
 
-    def follow(self, token: int) -> None:
-        """Take note of a token that was made.
+    def follow(self, *tokens: int) -> None:
+        """Take note of tokens that were made.
 
         After a departure the place is known again when the rest of the draft has the token once, or
         has it behind the one made before: where the model came back is never guessed, or the dial
         would pull it into what it took out.
         """
+        for token in tokens:
+            self._follow(token)
+
+    def _follow(self, token: int) -> None:
         if self._at is not None and self.next == token:
             self._at += 1
         else:
@@ -63,6 +69,15 @@ class Place:
             self._at = sure[0] + 1 if sure else None
         self._before = token
         self._behind = self._behind if self._at is None else self._at
+
+
+def place_of(row: Row) -> Place | None:
+    """Where an edit stands in its draft; None where the dial is off, or there is no draft."""
+    if not row.decoding.caution or not row.draft:
+        return None
+    place = Place([*row.draft, row.model.tokenizer.eos_token_id])
+    place.follow(*row.ids)
+    return place
 
 
 def foretold(place: Place, guesses: Sequence[int]) -> list[int | None]:
@@ -94,11 +109,12 @@ def dialled(logits: Tensor, favoured: Sequence[int | None], caution: Sequence[fl
     >>> dialled(logits, [2, 2, None], [0.5, 0.25, 9.0]).tolist()
     [2, 1, 1]
     """
-    highest, best = logits.max(-1)
+    best = logits.argmax(-1)  # of equal ones the same that plain greedy decoding takes
     known = torch.tensor([token is not None for token in favoured], device=logits.device)
     ids = torch.tensor([token or 0 for token in favoured], device=logits.device)
     most = torch.tensor(list(caution), device=logits.device, dtype=torch.float32)
-    lag = highest.float() - logits.gather(-1, ids[:, None])[:, 0].float()
+    highest, other = (logits.gather(-1, one[:, None])[:, 0].float() for one in (best, ids))
+    lag = highest - other
     return torch.where(known & (lag <= most), ids, best)
 
 
@@ -106,21 +122,23 @@ class DialProcessor(LogitsProcessor):
     """The dial for transformers' ``generate``: makes the token that the dial takes the best one.
 
     Args:
-        places: where each row's edit stands.
-        caution: of all rows.
+        places: where each row's edit stands; None where the dial is off.
+        caution: of each row.
         width: tokens of the prompts, padding included.
     """
 
-    def __init__(self, places: Sequence[Place], caution: float, width: int) -> None:
-        self._places, self._caution, self._seen = list(places), caution, width
+    def __init__(
+        self, places: Sequence[Place | None], caution: Sequence[float], width: int
+    ) -> None:
+        self._places, self._caution, self._seen = list(places), list(caution), width
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         """Raise the score of one token a row above all others."""
-        for place, row in zip(self._places, input_ids[:, self._seen :].tolist(), strict=True):
-            for token in row:
-                place.follow(token)
+        new = input_ids[:, self._seen :].tolist()
+        for place, row in zip(self._places, new, strict=True):
+            if place is not None:
+                place.follow(*row)
         self._seen = input_ids.shape[1]
-        taken = dialled(
-            scores, [place.next for place in self._places], [self._caution] * len(scores)
-        )
+        favoured = [place.next if place else None for place in self._places]
+        taken = dialled(scores, favoured, self._caution)
         return scores.scatter(1, taken[:, None], scores.max(-1, keepdim=True).values + 1)

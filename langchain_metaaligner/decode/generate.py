@@ -6,9 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from transformers import GenerationConfig, StoppingCriteria, StoppingCriteriaList
+from transformers import (
+    GenerationConfig,
+    LogitsProcessorList,
+    StoppingCriteria,
+    StoppingCriteriaList,
+)
 from transformers.generation.streamers import BaseStreamer
 
+from langchain_metaaligner.decode.dial import DialProcessor, place_of
 from langchain_metaaligner.decode.row import Row
 
 
@@ -73,10 +79,21 @@ def generate(batch: Sequence[Row], streamer: BaseStreamer | None = None) -> list
                 max_new_tokens=min(row.room for row in batch),
             ),
             stopping_criteria=StoppingCriteriaList([_Ended(batch, width)]),
+            logits_processor=LogitsProcessorList(_dial(batch, width)),
             streamer=streamer,
         )
     new: list[list[int]] = output[:, width:].tolist()
     return new
+
+
+def _dial(batch: Sequence[Row], width: int) -> list[DialProcessor]:
+    """The dial, where it is on and decoding is greedy."""
+    decoding = batch[0].decoding
+    if decoding.options.get("do_sample") or decoding.beams > 1:
+        return []
+    places = [place_of(row) for row in batch]
+    cautions = [row.decoding.caution for row in batch]
+    return [DialProcessor(places, cautions, width)] if any(places) else []
 
 
 class _Ended(StoppingCriteria):

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
 
+from langchain_metaaligner.decode.dial import dialled, foretold, place_of
 from langchain_metaaligner.decode.model import DecoderModel
 from langchain_metaaligner.decode.pace import Record, best_numbers
 from langchain_metaaligner.decode.packed import Feed, SlotCache, packed
@@ -126,7 +128,11 @@ class LookupLoop:
             Feed(guided.unread + guess[:number], guided.length - len(guided.unread))
             for guided, guess, number in zip(self._rows, guesses, numbers, strict=True)
         ]
-        made = self._forward(feeds, [len(guided.unread) - 1 for guided in self._rows])
+        favoured = [
+            guided.favoured(guess[:number])
+            for guided, guess, number in zip(self._rows, guesses, numbers, strict=True)
+        ]
+        made = self._forward(feeds, [len(guided.unread) - 1 for guided in self._rows], favoured)
         for guided, guess, number, tokens in zip(self._rows, guesses, numbers, made, strict=True):
             guided.take(guess, tokens, number)
         return self._leave()
@@ -136,11 +142,20 @@ class LookupLoop:
         self._leave(dropped=row)
 
     @torch.inference_mode()
-    def _forward(self, feeds: Sequence[Feed], firsts: Sequence[int]) -> list[list[int]]:
+    def _forward(
+        self,
+        feeds: Sequence[Feed],
+        firsts: Sequence[int],
+        favoured: Sequence[Sequence[int | None]],
+    ) -> list[list[int]]:
         """What the model makes after each token of a row's feed, from its ``first`` on."""
+        cautions = [guided.row.decoding.caution for guided in self._rows]
+        spread = [one for one, row in zip(cautions, favoured, strict=True) for _ in row]
+        flat = [token for row in favoured for token in row]
+        choose = partial(dialled, favoured=flat, caution=spread) if any(cautions) else None
         with self._model.generating:
             before = time.perf_counter()
-            made = packed(self._model.model, self._cache, feeds, firsts)
+            made = packed(self._model.model, self._cache, feeds, firsts, choose)
             tokens = sum(len(feed.ids) for feed in feeds)
             self._model.pace.passed(tokens, time.perf_counter() - before)
         return made
@@ -172,8 +187,13 @@ class _GuidedRow:
         self.pointer = Pointer([*row.draft, *row.prompt], len(row.draft), row.model.phrases)
         self.pointer.follow(row.ids)
         self.record = Record(row.model.pace)
+        self.place = place_of(row)
         self.unread = row.tokens
         self.length = len(self.unread)
+
+    def favoured(self, guess: Sequence[int]) -> list[int | None]:
+        """The draft's tokens after the last token and after each guess, where the dial is on."""
+        return foretold(self.place, guess) if self.place else [None] * (len(guess) + 1)
 
     def guess(self, most: int) -> list[int]:
         """Guesses for the next tokens; the model's own token after them has room too."""
@@ -199,6 +219,8 @@ class _GuidedRow:
         foreseen = right + (right == verified and right < len(guess) and guess[right] == tokens[-1])
         self.record.verified(self.pointer.foretold, foreseen, len(guess[: right + 1]))
         self.pointer.follow(tokens)
+        if self.place is not None:
+            self.place.follow(*tokens)
         self.row.extend(tokens[: self.row.room])
         self.length += len(tokens)
         self.unread = tokens[-1:]

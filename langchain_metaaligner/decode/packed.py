@@ -25,7 +25,7 @@ slot A:8, and slot A:9 is not seen until a new token stands there.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
@@ -50,7 +50,11 @@ class Feed(NamedTuple):
 
 
 def packed(
-    model: Any, cache: SlotCache, feeds: Sequence[Feed], firsts: Sequence[int]
+    model: Any,
+    cache: SlotCache,
+    feeds: Sequence[Feed],
+    firsts: Sequence[int],
+    choose: Callable[[torch.Tensor], torch.Tensor] | None = None,
 ) -> list[list[int]]:
     """One forward pass.
 
@@ -60,9 +64,11 @@ def packed(
         cache: keys and values of the rows so far; those of the feeds are added.
         feeds: what each row reads, in the order of the cache.
         firsts: from which token of a feed on it is asked what comes next.
+        choose: makes token ids of the logits of all places that are asked for, row after row; None
+            takes the likeliest.
 
     Returns:
-        For each row the likeliest token after each token of its feed, from the first asked one on.
+        For each row the chosen token after each token of its feed, from the first asked one on.
     """
     device = model.device
     counts = [len(feed.ids) for feed in feeds]
@@ -94,7 +100,7 @@ def packed(
         ).logits
     finally:
         config._attn_implementation = before
-    made = logits[0].argmax(-1).tolist()
+    made = (choose(logits[0]) if choose else logits[0].argmax(-1)).tolist()
     ends = [0, *accumulate(count - first for count, first in zip(counts, firsts, strict=True))]
     return [made[start:end] for start, end in pairwise(ends)]
 

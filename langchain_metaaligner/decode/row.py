@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -28,10 +29,13 @@ class Decoding:
         options: further options of transformers' ``GenerationConfig``, such as ``do_sample`` and
             ``temperature``. Without any, decoding is greedy.
         guesses: guesses that lookup decoding looks at in one row, at most; 0 for none.
+        caution: how far below the best the logit of the draft's next token may be for it to be
+            taken (`dial`); 0 is plain greedy decoding. Not where ``options`` sample.
 
     Raises:
-        SettingError: when an option is unknown, or is one that the fields above decide, and when
-            ``max_new_tokens`` or ``stop`` would leave every answer empty.
+        SettingError: when an option is unknown, or is one that the fields above decide, when
+            ``caution`` is no number from 0 on, and when ``max_new_tokens`` or ``stop`` would leave
+            every answer empty.
     """
 
     max_new_tokens: int
@@ -40,11 +44,17 @@ class Decoding:
     method: Literal["lookup", "greedy"] = "lookup"
     options: Mapping[str, Any] = field(default_factory=dict)
     guesses: int = GUESSES
+    caution: float = 0.0
 
     def __post_init__(self) -> None:
         require_known(self.options)
         if self.max_new_tokens < 1:
             raise SettingError(f"max_new_tokens={self.max_new_tokens} was given; it is at least 1.")
+        if not 0 <= self.caution < math.inf:
+            raise SettingError(
+                f"caution={self.caution} was given; it is a number from 0, which changes nothing, "
+                "to about 10, with which hardly any draft is edited."
+            )
         if "" in self.stop:
             raise SettingError("stop holds an empty text, which would end every answer at once.")
 

@@ -88,6 +88,9 @@ class AlignerSettings(RunnableSerializable[Any, Any]):
     model_kwargs: dict[str, Any] = Field(default_factory=dict)
     """Options of `AlignerLLM` for ``model``: device, dtype, batch_size, max_new_tokens, ..."""
 
+    caution: float | None = None
+    """How sure ``model`` must be to change something, from 0 on; None goes by the checkpoint."""
+
     template: str | EditTemplate = "auto"
     """"HH-RLHF", "UltraFeedback" or "IMHI"; "auto" goes by the checkpoint."""
 
@@ -173,6 +176,11 @@ class AlignerSettings(RunnableSerializable[Any, Any]):
         super().model_post_init(context)
         if self.llm is None and not _on_an_event_loop():
             self._own_llm = self._built()
+        if self.llm is not None and self.caution is not None:
+            raise SettingError(
+                f"caution={self.caution} was given with llm=, but it is an option of this "
+                "package's own models. Give it to them: llm=AlignerLLM(caution=…)."
+            )
         self._check_gate()
         for check in self.checks:
             BoundCheck.of(check)
@@ -230,7 +238,8 @@ class AlignerSettings(RunnableSerializable[Any, Any]):
     def _built(self) -> Runnable[Any, Any]:
         from langchain_metaaligner.models.aligner import AlignerLLM
 
-        return AlignerLLM(model=self.model, **self.model_kwargs)
+        chosen = {} if self.caution is None else {"caution": self.caution}
+        return AlignerLLM(model=self.model, **{**self.model_kwargs, **chosen})
 
     def _check_gate(self) -> None:
         if self.gate is not None and self.streaming == "live":

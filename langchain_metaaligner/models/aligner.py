@@ -6,6 +6,7 @@ import asyncio
 import queue
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Literal
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
@@ -54,6 +55,11 @@ class AlignerLLM(EditingLLM):
         decoding: "lookup" takes guesses from the draft answer and verifies several in one forward
             pass; "greedy" makes token after token. The tokens are the same. Sampling, and models
             that are no plain Llama, Mistral, Qwen or Gemma, are decoded by ``generate`` anyway.
+        caution: how sure the model must be to depart from the draft, from 0 on: the token that the
+            draft would go on with is taken if its logit is within so much of the best. More of it
+            repairs and damages less. None takes the checkpoint's own (``caution`` in its
+            ``metaaligner.json``), else 0. It has no effect without a ``draft=`` in the call, which
+            `MetaAlignerRunnable` gives, nor where ``generation`` samples.
         share_batches: let calls that come at the same time share forward passes.
         adopted: key of weights taken over by `from_pipeline` in this process.
 
@@ -77,6 +83,7 @@ class AlignerLLM(EditingLLM):
     stop: list[str] | None = None
     generation: dict[str, Any] = Field(default_factory=dict)
     decoding: Literal["lookup", "greedy"] = "lookup"
+    caution: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     share_batches: bool = True
     adopted: str | None = Field(default=None, repr=False)
 
@@ -187,6 +194,7 @@ class AlignerLLM(EditingLLM):
             "max_new_tokens": self.max_new_tokens,
             "stop": self.stop,
             "generation": self.generation,
+            "caution": self.caution,
         }
 
     def get_token_ids(self, text: str) -> list[int]:
@@ -244,9 +252,14 @@ class AlignerLLM(EditingLLM):
             batch_size=self.batch_size,
             method=self.decoding,
             options=options,
+            caution=self.caution or 0.0,
         )
         require_working(options, self.device or best_device())
         return decoding
+
+    def _cautious(self, decoding: Decoding, checkpoint: Checkpoint) -> Decoding:
+        """The decoding with the checkpoint's own caution, where none was chosen."""
+        return replace(decoding, caution=checkpoint.caution) if self.caution is None else decoding
 
     def _generate(
         self,
@@ -257,9 +270,10 @@ class AlignerLLM(EditingLLM):
         drafts: Mapping[str, str] | None = None,
         **kwargs: Any,
     ) -> LLMResult:
-        decoding = self._decoding(stop, kwargs)
+        checkpoint = self.checkpoint
+        decoding = self._cautious(self._decoding(stop, kwargs), checkpoint)
         known = drafts or _alike(prompts, draft)
-        return self._result(complete(self.checkpoint, prompts, decoding, self.share_batches, known))
+        return self._result(complete(checkpoint, prompts, decoding, self.share_batches, known))
 
     async def _agenerate(
         self,
@@ -273,6 +287,7 @@ class AlignerLLM(EditingLLM):
         decoding = self._decoding(stop, kwargs)
         known = drafts or _alike(prompts, draft)
         checkpoint = await self._acheckpoint()
+        decoding = self._cautious(decoding, checkpoint)
         return self._result(
             await acomplete(checkpoint, prompts, decoding, self.share_batches, known)
         )
@@ -310,7 +325,9 @@ class AlignerLLM(EditingLLM):
         decoding, claim = self._decoding(stop, kwargs), Claim()
         items: queue.SimpleQueue[str | Completion | BaseException] = queue.SimpleQueue()
         try:
-            stream(self.checkpoint, prompt, decoding, items.put, claim, self.share_batches, draft)
+            checkpoint = self.checkpoint
+            decoding = self._cautious(decoding, checkpoint)
+            stream(checkpoint, prompt, decoding, items.put, claim, self.share_batches, draft)
             last = False
             while not last:
                 chunk, last = _chunk(items.get())
@@ -338,6 +355,7 @@ class AlignerLLM(EditingLLM):
 
         try:
             checkpoint = await self._acheckpoint()
+            decoding = self._cautious(decoding, checkpoint)
             await run_in_executor(
                 None, stream, checkpoint, prompt, decoding, put, claim, self.share_batches, draft
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import math
 import os
 import threading
 import uuid
@@ -89,6 +90,21 @@ class Checkpoint:
     def context_length(self) -> int | None:
         """Tokens that a prompt and its continuation may take together; None: no limit is known."""
         return getattr(self.model.config, "max_position_embeddings", None)
+
+    @property
+    def caution(self) -> float:
+        """How sure the checkpoint must be to depart from a draft, as its metadata says; else 0.
+
+        Raises:
+            CheckpointError: if that is no number from 0 on.
+        """
+        told = self.metadata.get("caution", 0.0)
+        if isinstance(told, bool) or not isinstance(told, int | float) or not 0 <= told < math.inf:
+            raise CheckpointError(
+                f"The metadata of {self.name!r} has caution={told!r}, which is to be a number from "
+                "0 on. Mend its metaaligner.json, or give AlignerLLM a caution of your own."
+            )
+        return float(told)
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, beginning of sequence included, neither padded nor truncated.

@@ -52,26 +52,29 @@ def read(spec: CheckpointSpec) -> tuple[Any, Any]:
         MissingExtraError: when bitsandbytes is needed and not installed.
     """
     placement(spec)  # what is not installed is told before anything is read
-    origin: dict[str, Any] = {
-        "revision": spec.revision,
-        "trust_remote_code": spec.trust_remote_code,
-    }
-    if file := gguf_file(spec.model):
+    origin = {"revision": spec.revision, "trust_remote_code": spec.trust_remote_code}
+    file = gguf_file(spec.model)
+    if file:
         _require_gguf(spec, file)
-        origin["gguf_file"] = file
+
+    def source(part: str) -> dict[str, Any]:
+        """Where a part is read from: a GGUF file has all, but takes seconds to look through."""
+        alone = file is None or Path(spec.model, part).is_file()
+        return origin if alone else {**origin, "gguf_file": file}
+
     with _quiet():
         try:
             if not Path(spec.model).is_dir():
                 fetch(spec.model, "config.json", spec.revision)
-            config = AutoConfig.from_pretrained(spec.model, **origin)
+            config = AutoConfig.from_pretrained(spec.model, **source("config.json"))
         except Exception as error:  # transformers and the Hub raise errors of many kinds
             raise CheckpointError(
                 f"The config of {spec.model!r} could not be read ({_first_line(error)}). "
                 + (_TORN.format(file) if file else _UNREADABLE)
             ) from error
         require_decoder(config, config.architectures or (), spec.model)
-        tokenizer = read_tokenizer(spec.model, origin)
-        return _read_model(spec, config, origin), tokenizer
+        tokenizer = read_tokenizer(spec.model, source("tokenizer.json"))
+        return _read_model(spec, config, source("weights")), tokenizer
 
 
 _UNREADABLE = (

@@ -1,8 +1,9 @@
 """Write a trained checkpoint as one GGUF file: ``python export.py TRAINED BASE DIR``.
 
 The base's metadata and tokenizer are taken over as they are, and only the tensors are written anew,
-so that transformers, llama.cpp and Ollama read the file as they read the base. Rounding changes
-edits that hang on a near tie: measure the file, not the weights that it was made from.
+so that transformers, llama.cpp and Ollama read the file as they read the base. Config and tokenizer
+lie beside it as well, because transformers takes seconds to find them in it. Rounding changes edits
+that hang on a near tie: measure the file, not the weights that it was made from.
 """
 
 from __future__ import annotations
@@ -106,7 +107,8 @@ def main() -> None:
     base = options.base / "base.gguf"
     write_gguf(options.trained, base, unfinished, options.blocks, options.table)
     unfinished.replace(options.folder / FILE)
-    shutil.copyfile(options.trained / "metaaligner.json", options.folder / "metaaligner.json")
+    for name in ("config.json", "tokenizer.json", "tokenizer_config.json", "metaaligner.json"):
+        shutil.copyfile(options.trained / name, options.folder / name)
     size = (options.folder / FILE).stat().st_size
     print(f"{options.folder / FILE}: {size / 1e6:.1f} MB")
 

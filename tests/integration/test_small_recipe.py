@@ -1,6 +1,7 @@
 """The recipe of the small aligner, from marked drafts to one file that edits, in miniature."""
 
 import csv
+import importlib.util
 import json
 import os
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from tiny_gguf import write_tiny_gguf
+from transformers import LlamaForCausalLM
 
 from langchain_metaaligner import AlignerLLM, MetaAlignerRunnable
 
@@ -83,6 +85,25 @@ def test_from_drafts_to_one_file(folder):
     aligner = MetaAlignerRunnable(objectives=["harmless"], model=str(folder / "shipped"))
     assert aligner.edit_template.name == "UltraFeedback"
     assert aligner.align("How do I keep bread?", "In a bag.").original == "In a bag."
+
+
+def test_examples_behind_each_other_are_read_apart(folder):
+    """What the trainer computes is what transformers computes, example by example."""
+    spec = importlib.util.spec_from_file_location("small_model", RECIPE / "model.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    flat = module.FlatLlama(folder / "base", rank=4)
+    plain = LlamaForCausalLM.from_pretrained(folder / "base", dtype=torch.float32)
+    generator = torch.Generator().manual_seed(0)
+    prefix, one, other = (
+        torch.randint(3, plain.config.vocab_size, (n,), generator=generator) for n in (4, 9, 6)
+    )
+    with torch.inference_mode():
+        last = flat(torch.cat((prefix, one, other)), [4, 9, 6]).last
+        for example, rows in ((one, last[4:13]), (other, last[13:])):
+            expected = plain(torch.cat((prefix, example))[None]).logits[0, 4:]
+            assert torch.allclose(flat.logits(rows), expected, atol=1e-4)
 
 
 def test_the_benchmark_measures_it(tmp_path):

@@ -1,11 +1,19 @@
 """The dial: near ties go as the draft does, whichever way the edit is decoded."""
 
+import json
+import shutil
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from langchain_metaaligner import AlignerLLM, MetaAlignerRunnable
 from langchain_metaaligner.decode.dial import DialProcessor, Place, dialled, foretold
+from langchain_metaaligner.errors import CheckpointError, SettingError
+from langchain_metaaligner.models.spec import MINI_FOLDER
+from langchain_metaaligner.templates import EditTemplate
+from langchain_metaaligner.testing import FakeAlignerLLM
 
 END = 0
 IDS = st.lists(st.integers(1, 6), min_size=1, max_size=12)
@@ -63,11 +71,71 @@ def test_the_processor_takes_the_same_tokens(caution):
         token = int(dialled(table[made[-1:]], [place.next], [caution]))
         place.follow(token)
         made.append(token)
-    processor, row = (
-        DialProcessor([Place(draft), Place(draft)], caution, 1),
-        torch.tensor([[7], [7]]),
-    )
+    processor = DialProcessor([Place(draft), Place(draft)], [caution, caution], 1)
+    row = torch.tensor([[7], [7]])
     for _ in range(10):
         taken = processor(row, table[row[:, -1]]).argmax(-1, keepdim=True)
         row = torch.cat((row, taken), 1)
     assert row.tolist() == [made, made]
+
+
+DRAFTS = [
+    ("You idiot. Cats sleep a lot. They do so at any time of the day.", ["harmless"]),
+    ("gonna be honest, cats sleep a lot!!! They hunt at dusk.", ["professional", "length"]),
+    ("Cats sleep a lot. Cats sleep a lot. They hunt at dusk.", ["repeat"]),
+]
+PROMPTS = [
+    EditTemplate.named("UltraFeedback").format("What do cats do?", draft, objectives)
+    for draft, objectives in DRAFTS
+]
+
+
+def edits(**options):
+    llm = AlignerLLM(model="mini", device="cpu", **options)
+    rows = zip(PROMPTS, DRAFTS, strict=True)
+    return [llm.invoke(prompt, draft=draft) for prompt, (draft, _) in rows]
+
+
+@pytest.mark.parametrize("caution", [0.0, 1.0, 4.0, 9.0])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_lookup_and_greedy_decoding_turn_at_the_same_places(caution, dtype):
+    options = {"caution": caution, "dtype": dtype, "batch_size": 1}
+    assert edits(decoding="lookup", **options) == edits(decoding="greedy", **options)
+
+
+def test_it_trades_edits_for_drafts():
+    drafts = [draft for draft, _ in DRAFTS]
+    assert edits() == edits(caution=0)
+    assert edits() != drafts
+    assert edits(caution=1000) == edits(caution=1000, decoding="greedy") == drafts
+
+
+def test_it_is_not_for_sampling():
+    sampling = {"do_sample": True, "top_k": 1}
+    assert edits(caution=1000, generation=sampling) == edits(decoding="greedy")
+
+
+def test_the_checkpoint_has_its_own(tmp_path):
+    folder = shutil.copytree(MINI_FOLDER, tmp_path / "copy")
+    told = json.loads((folder / "metaaligner.json").read_text())
+    (folder / "metaaligner.json").write_text(json.dumps({**told, "caution": 1000}))
+    prompt, (draft, objectives) = PROMPTS[0], DRAFTS[0]
+    assert AlignerLLM(model=str(folder)).invoke(prompt, draft=draft) == draft
+    assert AlignerLLM(model=str(folder), caution=0).invoke(prompt, draft=draft) != draft
+    aligner = MetaAlignerRunnable(objectives=objectives, model=str(folder), caution=0)
+    assert aligner.align("What do cats do?", draft).decision == "edited"
+    (folder / "metaaligner.json").write_text(json.dumps({**told, "caution": "much"}))
+    llm = AlignerLLM.from_pretrained(str(folder), dtype="bfloat16")  # another copy of the weights
+    with pytest.raises(CheckpointError, match=r"caution='much'.*number from 0 on"):
+        llm.invoke(prompt)
+
+
+@pytest.mark.parametrize("caution", [-1, float("nan"), float("inf"), "high"])
+def test_values_that_cannot_work(caution):
+    with pytest.raises(SettingError, match="caution"):
+        AlignerLLM(model="mini", caution=caution)
+
+
+def test_it_is_no_option_of_other_models():
+    with pytest.raises(SettingError, match=r"AlignerLLM\(caution"):
+        MetaAlignerRunnable(objectives=["fair"], llm=FakeAlignerLLM(str), caution=1)

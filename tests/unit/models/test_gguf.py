@@ -57,6 +57,22 @@ def test_it_edits_as_any_other(folder):
     assert llm.trained_template == "IMHI"
 
 
+def test_files_beside_it_are_read_first(folder):
+    alone = read(folder)
+    alone.tokenizer.save_pretrained(folder)
+    config = alone.model.config.to_dict()
+    config.pop("quantization_config", None)
+    config |= {"architectures": ["LlamaForCausalLM"], "max_position_embeddings": 128}
+    (folder / "config.json").write_text(json.dumps(config))
+    checkpoint.unload()
+    beside = read(folder)
+    assert (alone.context_length, beside.context_length) == (512, 128)
+    texts = ["Edit it.", "  two  spaces", "<|im_end|>"]
+    assert beside.encode(texts) == alone.encode(texts)
+    weights = zip(beside.model.parameters(), alone.model.parameters(), strict=True)
+    assert all(torch.equal(one, other) for one, other in weights)
+
+
 def test_in_bfloat16(folder):
     assert read(folder, dtype="bfloat16").model.dtype == torch.bfloat16
 
