@@ -42,7 +42,7 @@ docs: .venv/dev
 
 # The oldest Python that we support, without torch: what finds the prompt of a chain.
 test310: .venv310/ready
-	.venv310/bin/python -m pytest tests/integration/test_capture.py tests/unit/test_upstream.py
+	.venv310/bin/python -m pytest tests/integration/test_capture.py tests/unit/edit/test_question.py
 
 # The bundled aligner again: make mini TEXTS=DIR (see recipes/mini/README.md).
 MINUTES ?= 240
