@@ -68,14 +68,14 @@ class EditTemplate:
         Raises:
             TemplateError: if there is no such template.
         """
-        found = TEMPLATES.get(name.strip().casefold()) if isinstance(name, str) else None
-        if found is None:
+        template = TEMPLATES.get(name.strip().casefold()) if isinstance(name, str) else None
+        if template is None:
             names = [template.name for template in TEMPLATES.values()]
             raise TemplateError(
                 f"Unknown template {name!r}.{nearest(str(name), names)} "
                 f'Known templates: {", ".join(names)}; "auto" chooses by the checkpoint.'
             )
-        return found
+        return template
 
     def format(
         self,

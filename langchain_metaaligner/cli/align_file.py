@@ -162,9 +162,9 @@ def _align_folder(
     failed = False
     for path in paths:
         joined = questions / path.name if questions and questions.is_dir() else questions
-        given = {"source": str(path), "output": output / path.name, "questions": joined}
+        of_file = {"source": str(path), "output": output / path.name, "questions": joined}
         try:
-            align_file(**{**options, **given})
+            align_file(**{**options, **of_file})
         except typer.Exit as end:
             failed = failed or bool(end.exit_code)
     if failed:

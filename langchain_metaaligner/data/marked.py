@@ -196,8 +196,8 @@ def read_marked(paths: Iterable[Path]) -> list[MarkedDraft]:
             except DataError as error:
                 raise DataError(f"{path}, line {number}: {error}") from None
     if not drafts:
-        given = ", ".join(map(str, files)) or "no file"
-        raise DataError(f"No marked drafts in {given}. Give JSON lines of question and marked.")
+        names = ", ".join(map(str, files)) or "no file"
+        raise DataError(f"No marked drafts in {names}. Give JSON lines of question and marked.")
     return drafts
 
 

@@ -298,7 +298,7 @@ def _parts(piece: Piece) -> list[Piece]:
 def _stripped(pieces: Sequence[Piece]) -> tuple[Piece, ...]:
     """The pieces without white space at either end."""
     first, *rest = (piece for piece in pieces if piece.found)
-    told = [Piece(first.found.lstrip(), first.repaired.lstrip(), first.objective), *rest]
-    last = told[-1]
-    told[-1] = Piece(last.found.rstrip(), last.repaired.rstrip(), last.objective)
-    return tuple(told)
+    stripped = [Piece(first.found.lstrip(), first.repaired.lstrip(), first.objective), *rest]
+    last = stripped[-1]
+    stripped[-1] = Piece(last.found.rstrip(), last.repaired.rstrip(), last.objective)
+    return tuple(stripped)

@@ -29,13 +29,13 @@ def read_paradetox(path: Path) -> list[Piece]:
     """
     with open_text(path) as lines:
         rows = [line.rstrip("\r\n").split("\t") for line in lines][1:]
-    found = [piece for row in rows if (piece := _piece(row)) is not None]
-    if not found:
+    pieces = [piece for row in rows if (piece := _piece(row)) is not None]
+    if not pieces:
         raise DataError(
             f"{path} holds no ParaDetox rows. Give the tab-separated file of the repository, with "
             "a heading, a rude sentence first and its neutral versions after it."
         )
-    return found
+    return pieces
 
 
 def _piece(row: list[str]) -> Piece | None:

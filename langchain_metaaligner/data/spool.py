@@ -27,6 +27,7 @@ from datasets.utils.logging import (
 from langchain_metaaligner.data.options import Progress
 from langchain_metaaligner.data.preferences import WeakToStrong
 from langchain_metaaligner.errors import DataError
+from langchain_metaaligner.tables.whole import whole_file
 
 #: How many shuffled contrastive pairs the research sets aside for validation.
 VALIDATION = 15_000
@@ -104,9 +105,8 @@ def warm_up(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 def write_conversations(path: Path, rows: Iterator[dict[str, Any]]) -> int:
     """Write rows as one JSON array, byte for byte as ``json.dumps`` does; return their number."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    count, unfinished = 0, path.with_name(f"{path.name}.part")
-    with unfinished.open("w", encoding="utf-8") as file:
+    count = 0
+    with whole_file(path) as unfinished, unfinished.open("w", encoding="utf-8") as file:
         file.write("[")
         for count, row in enumerate(rows, 1):
             turns = (("human", row["prompt"]), ("gpt", row["completion"]))
@@ -116,7 +116,6 @@ def write_conversations(path: Path, rows: Iterator[dict[str, Any]]) -> int:
             }
             file.write((", " if count > 1 else "") + json.dumps(item))
         file.write("]")
-    unfinished.replace(path)
     return count
 
 

@@ -61,11 +61,11 @@ class Place:
             self._at += 1
         else:
             ahead = range(self._behind, len(self._draft))
-            found = [at for at in ahead if self._draft[at] == token]
+            matches = [at for at in ahead if self._draft[at] == token]
             pairs = [
-                at for at in found if at > self._behind and self._draft[at - 1] == self._before
+                at for at in matches if at > self._behind and self._draft[at - 1] == self._before
             ]
-            sure = pairs[:1] or (found if len(found) == 1 else [])
+            sure = pairs[:1] or (matches if len(matches) == 1 else [])
             self._at = sure[0] + 1 if sure else None
         self._before = token
         self._behind = self._behind if self._at is None else self._at
@@ -87,11 +87,11 @@ def foretold(place: Place, guesses: Sequence[int]) -> list[int | None]:
         One more than there are guesses. The place itself is left as it is.
     """
     place = copy.copy(place)
-    told = [place.next]
+    tokens = [place.next]
     for token in guesses:
         place.follow(token)
-        told.append(place.next)
-    return told
+        tokens.append(place.next)
+    return tokens
 
 
 def dialled(logits: Tensor, favoured: Sequence[int | None], caution: Sequence[float]) -> Tensor:

@@ -103,17 +103,17 @@ class Pointer:
         """
         places = self._places.get(token, [])
         middle = bisect.bisect_left(places, self._anchor)
-        best, chosen = (1, 0), None
+        best, nearest = (1, 0), None
         for place in places[max(0, middle - _NEIGHBOURS) : middle + _NEIGHBOURS]:
             length = self._match(place)
             if length > 1 or 0 <= place - self._anchor <= _REACH:
                 score = (length, -abs(place - self._anchor))
-                if chosen is None or score > best:
-                    best, chosen = score, place
-        if chosen is None:
+                if nearest is None or score > best:
+                    best, nearest = score, place
+        if nearest is None:
             self._at = min(self._at + 1, len(self._source))  # as if a token had been replaced
             return 0
-        self._at = self._anchor = chosen + 1
+        self._at = self._anchor = nearest + 1
         return best[0]
 
     def _match(self, place: int) -> int:

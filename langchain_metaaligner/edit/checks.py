@@ -53,10 +53,10 @@ def lost(kind: Preserved, draft: str, edit: str) -> list[str]:
     >>> lost("numbers", "Take 2 pills at 10:30.", "Take pills at 10:30.")
     ['2']
     """
-    found = _PRESERVED[kind].findall
-    kept = found(edit)
+    pattern = _PRESERVED[kind]
+    kept = pattern.findall(edit)
     missing = []
-    for item in found(draft):
+    for item in pattern.findall(draft):
         if item in kept:
             kept.remove(item)
         else:

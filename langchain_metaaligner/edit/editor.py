@@ -75,7 +75,7 @@ def reply_of(output: Any, report: CompletionReport | None = None) -> Reply | Exc
         usage = getattr(output, "usage_metadata", None) or {}
         return Reply.told(str(output.text), output.response_metadata, usage)
     if isinstance(output, str):
-        return Reply.told(output, report.told, report.usage) if report else Reply(output)
+        return Reply.told(output, report.facts, report.usage) if report else Reply(output)
     return TypeError(f"The model gave a {type(output).__name__} and no text: {output!r:.200}")
 
 
@@ -83,7 +83,7 @@ class CompletionReport(BaseCallbackHandler):
     """Hears what a LangChain model tells of one completion, where only callbacks are told."""
 
     def __init__(self) -> None:
-        self.told: dict[str, Any] = {}
+        self.facts: dict[str, Any] = {}
         self.usage: Mapping[str, Any] = {}
 
     def on_llm_end(
@@ -100,7 +100,7 @@ class CompletionReport(BaseCallbackHandler):
         generation = response.generations[0][0]
         message = getattr(generation, "message", None)
         info = generation.generation_info or {}
-        self.told = {**getattr(message, "response_metadata", {}), **info}
+        self.facts = {**getattr(message, "response_metadata", {}), **info}
         self.usage = getattr(message, "usage_metadata", None) or {}
 
 
@@ -239,8 +239,8 @@ def _replies(
 
 def name_of(model: Runnable[Any, Any]) -> str:
     """What records call a model."""
-    told = ("display_name", "model_name", "model", "model_id", "repo_id")
-    names = (getattr(model, name, None) for name in told)
+    attributes = ("display_name", "model_name", "model", "model_id", "repo_id")
+    names = (getattr(model, name, None) for name in attributes)
     return next((name for name in names if isinstance(name, str) and name), model.get_name())
 
 

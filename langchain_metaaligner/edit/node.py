@@ -96,8 +96,8 @@ class AlignerNode(Runnable[Any, Any]):
                 f"The state has no list of messages under {self._key!r}: {state!r:.200}. "
                 "Name the key with as_node(key=...)."
             )
-        found = _Drafted(messages[:-1], messages[-1:], self._key, isinstance(state, list))
-        return found if found.is_answer else replace(found, messages=[])
+        drafted = _Drafted(messages[:-1], messages[-1:], self._key, isinstance(state, list))
+        return drafted if drafted.is_answer else replace(drafted, messages=[])
 
     def _drafted(self, state: Any, update: Any) -> _Drafted:
         """The answer in the update of the node that drafts it."""

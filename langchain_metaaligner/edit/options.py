@@ -238,8 +238,8 @@ class AlignerSettings(RunnableSerializable[Any, Any]):
     def _built(self) -> Runnable[Any, Any]:
         from langchain_metaaligner.models.aligner import AlignerLLM
 
-        chosen = {} if self.caution is None else {"caution": self.caution}
-        return AlignerLLM(model=self.model, **{**self.model_kwargs, **chosen})
+        dial = {} if self.caution is None else {"caution": self.caution}
+        return AlignerLLM(model=self.model, **{**self.model_kwargs, **dial})
 
     def _check_gate(self) -> None:
         if self.gate is not None and self.streaming == "live":

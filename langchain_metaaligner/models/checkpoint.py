@@ -98,13 +98,14 @@ class Checkpoint:
         Raises:
             CheckpointError: if that is no number from 0 on.
         """
-        told = self.metadata.get("caution", 0.0)
-        if isinstance(told, bool) or not isinstance(told, int | float) or not 0 <= told < math.inf:
+        caution = self.metadata.get("caution", 0.0)
+        number = isinstance(caution, int | float) and not isinstance(caution, bool)
+        if not number or not 0 <= caution < math.inf:
             raise CheckpointError(
-                f"The metadata of {self.name!r} has caution={told!r}, which is to be a number from "
-                "0 on. Mend its metaaligner.json, or give AlignerLLM a caution of your own."
+                f"The metadata of {self.name!r} has caution={caution!r}, which is to be a number "
+                "from 0 on. Mend its metaaligner.json, or give AlignerLLM a caution of your own."
             )
-        return float(told)
+        return float(caution)
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, beginning of sequence included, neither padded nor truncated.

@@ -177,15 +177,15 @@ def gguf_file(folder: str | Path) -> str | None:
     Raises:
         CheckpointError: if it holds several GGUF files and nothing else.
     """
-    found = sorted(path.name for path in Path(folder).glob("*.gguf"))
-    if not found or _has_weights(Path(folder)):
+    names = sorted(path.name for path in Path(folder).glob("*.gguf"))
+    if not names or _has_weights(Path(folder)):
         return None
-    if len(found) > 1:
+    if len(names) > 1:
         raise CheckpointError(
-            f"The folder {str(folder)!r} holds {len(found)} GGUF files: {', '.join(found)}. A "
+            f"The folder {str(folder)!r} holds {len(names)} GGUF files: {', '.join(names)}. A "
             "checkpoint is one of them: put it into a folder of its own."
         )
-    return found[0]
+    return names[0]
 
 
 def _has_weights(folder: Path) -> bool:
@@ -193,10 +193,10 @@ def _has_weights(folder: Path) -> bool:
 
 
 def _dtype_name(dtype: str | torch.dtype) -> str:
-    given = str(dtype).removeprefix("torch.")
-    if given not in _DTYPES:
-        raise SettingError(_unknown("dtype", given, _DTYPES))
-    return _DTYPES[given]
+    name = str(dtype).removeprefix("torch.")
+    if name not in _DTYPES:
+        raise SettingError(_unknown("dtype", name, _DTYPES))
+    return _DTYPES[name]
 
 
 def _require_device(device: str) -> None:

@@ -76,18 +76,18 @@ class SequenceReward:
         scores = [0.0] * len(pairs)
         order = sorted(range(len(pairs)), key=lambda at: sum(map(len, pairs[at])))
         for start in range(0, len(order), self._batch_size):
-            chosen = order[start : start + self._batch_size]
-            columns = [list(texts) for texts in zip(*(pairs[at] for at in chosen), strict=True)]
+            batch = order[start : start + self._batch_size]
+            columns = [list(texts) for texts in zip(*(pairs[at] for at in batch), strict=True)]
             if self._response_only:
                 columns = columns[1:]
             encoded = self._tokenizer(
                 *columns,
                 truncation=True,
                 max_length=longest,
-                padding=len(chosen) > 1,
+                padding=len(batch) > 1,
                 return_tensors="pt",
             )
             logits = self._model(**encoded.to(self._device)).logits
-            for at, score in zip(chosen, logits[:, int(self._response_only)].tolist(), strict=True):
+            for at, score in zip(batch, logits[:, int(self._response_only)].tolist(), strict=True):
                 scores[at] = float(score)
         return scores

@@ -31,14 +31,14 @@ def departures(draft: Sequence[int], edit: Sequence[int]) -> list[int]:
     >>> departures([5, 6, 7, 6, 8, 2], [5, 6, 8, 2])  # copied as long as that is right
     [2]
     """
-    found = []
+    places = []
     for kind, start, end, at, _ in SequenceMatcher(None, draft, edit, autojunk=False).get_opcodes():
         if kind == "equal":
             continue
         while kind == "delete" and end < len(draft) - 1 and draft[start] == edit[at]:
             start, end, at = start + 1, end + 1, at + 1
-        found.append(min(at, len(edit) - 1))
-    return sorted(set(found))
+        places.append(min(at, len(edit) - 1))
+    return sorted(set(places))
 
 
 def departure_weights(draft: Sequence[int], edit: Sequence[int], weight: float) -> list[float]:
