@@ -152,24 +152,14 @@ def _chat_policy(name: str, options: dict[str, Any], concurrency: int) -> Policy
 def _local_policy(model: str, local: dict[str, str], batch_size: int, most: int) -> Policy:
     from langchain_metaaligner.files.answering import Policy
     from langchain_metaaligner.files.engines import weights_digest
-    from langchain_metaaligner.models.policy import load_policy
+    from langchain_metaaligner.models.policy import load_policy, prompt_prefix
 
     settings: dict[str, Any] = {name: local[name] for name in local if name != "device"}
     for name, source in (("weights", model), ("base_weights", local.get("base", ""))):
         if source and Path(source).is_dir():
             settings[name] = weights_digest(Path(source))
     llm = load_policy(model, batch_size=batch_size, max_new_tokens=most, **local)
-    return Policy(llm, model, settings, _prompt_prefix(model))
-
-
-def _prompt_prefix(model: str) -> str:
-    """What a trained baseline says is to stand before each prompt."""
-    from langchain_metaaligner.models.policy import ADAPTER
-    from langchain_metaaligner.models.spec import CheckpointSpec, read_metadata
-
-    if Path(model, ADAPTER).is_file():  # an adapter is no checkpoint: it may have no config
-        return ""
-    return str(read_metadata(CheckpointSpec(model=model)).get("prompt_prefix", ""))
+    return Policy(llm, model, settings, prompt_prefix(model))
 
 
 def _tell(report: GenerationReport) -> None:

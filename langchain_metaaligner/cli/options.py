@@ -36,18 +36,18 @@ def pairs(option: str, texts: Iterable[str] | None) -> dict[str, str]:
     >>> pairs("--reward", ["harmless=a/model#x=1"])
     {'harmless': 'a/model#x=1'}
     """
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     for text in texts or ():
         name, equals, value = text.partition("=")
-        if not (name.strip() and equals and value) or name in found:
-            twice = name in found and equals
+        if not (name.strip() and equals and value) or name in values:
+            twice = name in values and equals
             raise SettingError(
                 f"{option} {_name(text)}: "
                 + (f"{name} stands twice." if twice else "that is no NAME=VALUE.")
                 + " Write for example harmless=runs/rewards/harmless, and each name once."
             )
-        found[name] = value
-    return found
+        values[name] = value
+    return values
 
 
 def numbers(option: str, texts: Iterable[str] | None) -> dict[str, float]:

@@ -12,10 +12,8 @@ STEADY = 8
 """Tokens foretold in a row, beyond which a pointer is as good as it gets."""
 
 _MEMORY = 64  # passes after which a size that did not occur is measured afresh: a second or two
-_FASTER, _SLOWER = (
-    0.5,
-    0.1,
-)  # weights of a new measurement: a pass is only ever slowed down by chance
+_FASTER = 0.5  # weight of a time below the known one: only by chance is a pass slowed down
+_SLOWER = 0.1  # weight of one above it
 _FADING = 0.97  # of what a checkpoint's guesses were worth: the last 30 or so count
 _ROW_FADING = 0.9  # of what one row's were worth: the last 10, as edits differ within themselves
 _TRUST = 2.0  # guesses of its own that a row needs to count as much as all others before it
@@ -167,8 +165,7 @@ class Record:
 def rounded_up(tokens: int) -> int:
     """The next number that has no more than four leading bits: so many sizes of a pass occur.
 
-    A new size costs the matrix library up to ten times a pass to prepare; rounding adds 6 % on
-    average.
+    A new size costs the matrix library some time to prepare; rounding adds an eighth at most.
 
     >>> [rounded_up(tokens) for tokens in (1, 15, 17, 100, 1969)]
     [1, 15, 18, 104, 2048]

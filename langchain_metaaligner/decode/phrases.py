@@ -16,7 +16,7 @@ from threading import Lock
 MOST = 65_536
 """Pairs of tokens that are remembered, at most: 0.7 MB were measured for 3,462 pairs, so 15 MB."""
 
-_LONGEST = 64  # tokens foretold at once: the longest lines that edits of the mini add have 40
+_LONGEST = 64  # tokens foretold at once: more than any line has that edits add
 
 
 class Phrases:

@@ -20,8 +20,8 @@ from langchain_metaaligner.decode.phrases import Phrases
 
 _REACH = 40  # tokens that an edit may take out and one match still finds it: two sentences or so
 _LONGEST_MATCH = 4  # tokens compared: drafts rarely repeat four, and the nearest place decides then
-_NEIGHBOURS = 12  # places of a token looked at on either side: "the" occurs hundreds of times
-_FIRM = 2  # tokens that match, from which on a place is no accident: one does in a third of cases
+_NEIGHBOURS = 12  # places of a token looked at on either side: a word like "the" has very many
+_FIRM = 2  # tokens that match, from which on a place is no accident, as a single one may be
 
 
 class Pointer:

@@ -25,8 +25,8 @@ def wilson(hits: int, n: int) -> Interval | None:
     """
     if n == 0:
         return None
-    found = stats.binomtest(hits, n).proportion_ci(CONFIDENCE, method="wilson")
-    return float(found.low), float(found.high)
+    interval = stats.binomtest(hits, n).proportion_ci(CONFIDENCE, method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def net_win(wins: int, ties: int, losses: int) -> tuple[float, Interval] | None:
@@ -58,7 +58,7 @@ def bootstrap(values: Sequence[float], seed: int = 0) -> Interval | None:
     """
     if len(values) < 2:
         return None
-    found = stats.bootstrap(
+    interval = stats.bootstrap(
         (np.asarray(values, dtype=float),),
         np.mean,
         n_resamples=DRAWS,
@@ -67,7 +67,7 @@ def bootstrap(values: Sequence[float], seed: int = 0) -> Interval | None:
         method="percentile",
         rng=np.random.default_rng(seed),
     ).confidence_interval
-    return float(found.low), float(found.high)
+    return float(interval.low), float(interval.high)
 
 
 def standard_error(values: Sequence[float]) -> float:

@@ -193,8 +193,8 @@ def reason(error: BaseException) -> str:
     'ValueError: no lines'
     """
     text = " ".join(str(error).split())
-    told = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    return told if len(told) <= 300 else f"{told[:299]}…"
+    line = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return line if len(line) <= 300 else f"{line[:299]}…"
 
 
 def chat_model(name: str, **options: Any) -> BaseChatModel:

@@ -68,7 +68,7 @@ class EditingLLM(BaseLLM):
                 from prompt to draft.
             **kwargs: options of this call, such as ``stop``.
         """
-        configs = get_config_list(_unlimited(config), len(inputs))
+        configs = [_without_limit(each) for each in get_config_list(config, len(inputs))]
         options = {**kwargs, **_by_prompt(self, inputs, drafts)}
         with no_inherited_limit():
             made = super().batch(inputs, configs, return_exceptions=return_exceptions, **options)
@@ -89,7 +89,7 @@ class EditingLLM(BaseLLM):
         **kwargs: Any,
     ) -> list[str]:
         """The async twin of `batch`."""
-        configs = get_config_list(_unlimited(config), len(inputs))
+        configs = [_without_limit(each) for each in get_config_list(config, len(inputs))]
         options = {**kwargs, **_by_prompt(self, inputs, drafts)}
         with no_inherited_limit():
             made = await super().abatch(
@@ -154,14 +154,6 @@ def no_inherited_limit() -> Iterator[None]:
         yield
     finally:
         var_child_runnable_config.reset(token)
-
-
-def _unlimited(
-    config: RunnableConfig | list[RunnableConfig] | None,
-) -> RunnableConfig | list[RunnableConfig] | None:
-    if isinstance(config, list):
-        return [_without_limit(one) for one in config]
-    return None if config is None else _without_limit(config)
 
 
 def _without_limit(config: RunnableConfig) -> RunnableConfig:

@@ -18,11 +18,11 @@ from langchain_metaaligner.models.aligner import AlignerLLM
 from langchain_metaaligner.models.checkpoint import adopt
 from langchain_metaaligner.models.encoder_decoder import EncoderDecoderLLM
 from langchain_metaaligner.models.load import read, read_tokenizer
-from langchain_metaaligner.models.spec import BUNDLED, CheckpointSpec
-from langchain_metaaligner.weights.hub import optional_file
+from langchain_metaaligner.models.spec import BUNDLED, CheckpointSpec, resolve
+from langchain_metaaligner.weights.hub import optional_file, read_metadata
 from langchain_metaaligner.weights.loading import reading
 
-__all__ = ["ADAPTER", "MENTALLAMA", "EncoderDecoderLLM", "load_policy"]
+__all__ = ["ADAPTER", "MENTALLAMA", "EncoderDecoderLLM", "load_policy", "prompt_prefix"]
 
 MENTALLAMA = (
     "klyang/MentaLLaMA-chat-7B",
@@ -97,6 +97,21 @@ def load_policy(
     if config.is_encoder_decoder:
         return EncoderDecoderLLM(model=model, **holding, **options)
     return AlignerLLM(model=model, **holding, **options)
+
+
+def prompt_prefix(model: str) -> str:
+    """What a checkpoint says is to stand before each prompt, such as a baseline's target rewards.
+
+    Args:
+        model: as of `load_policy`.
+
+    Raises:
+        CheckpointError: if it does not exist, or its metadata cannot be read.
+    """
+    # The folder of an adapter is no checkpoint: it has no config.
+    folder = Path(model).is_dir()
+    metadata = read_metadata(model if folder else resolve(model))
+    return str(metadata.get("prompt_prefix", ""))
 
 
 def _merged(model: str, base: str | None, holding: Mapping[str, Any]) -> tuple[Any, Any]:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, cast
 from datasets import Dataset, load_dataset, load_from_disk
 
 from langchain_metaaligner.errors import DataError, RecipeError
-from langchain_metaaligner.models.load import completion_ids, prompt_ids
+from langchain_metaaligner.models.tokens import completion_ids, prompt_ids
 from langchain_metaaligner.tables.csv import csv_rows
 from langchain_metaaligner.tables.problems import Problems
 from langchain_metaaligner.training.departures import WEIGHTS, departure_weights

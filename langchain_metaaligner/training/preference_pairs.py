@@ -8,7 +8,7 @@ from typing import Any
 from datasets import Dataset
 
 from langchain_metaaligner.errors import RecipeError
-from langchain_metaaligner.models.load import completion_ids, prompt_ids
+from langchain_metaaligner.models.tokens import completion_ids, prompt_ids
 from langchain_metaaligner.training.examples import Examples, read_rows
 
 #: The columns of the research's CSV files, and ours.

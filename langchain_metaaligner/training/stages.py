@@ -17,7 +17,8 @@ from peft import LoraConfig, PeftModel
 from transformers import Trainer, TrainerCallback
 
 from langchain_metaaligner.errors import RecipeError
-from langchain_metaaligner.models.load import encode_as_sentencepiece, read_tokenizer
+from langchain_metaaligner.models.load import read_tokenizer
+from langchain_metaaligner.models.tokens import encode_as_sentencepiece
 from langchain_metaaligner.tables.whole import write_json
 from langchain_metaaligner.training.recipe import Data, Run
 

@@ -11,6 +11,7 @@ from peft import LoraConfig, get_peft_model
 from processes import killed, whole_lines
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import (
+    AutoModelForSeq2SeqLM,
     BartConfig,
     BartForConditionalGeneration,
     LlamaConfig,
@@ -236,6 +237,50 @@ def test_the_command_writes_a_file_a_data_set(checkpoints, queries, tmp_path):
     frame = pandas.read_csv(tmp_path / "out" / "DR.csv")
     assert list(frame.columns) == ["query", "goldens", "generated_text"]
     assert list(frame["goldens"]) == [f"golden {n}" for n in range(5)]
+
+
+@pytest.mark.parametrize("name", ["bart", "t5"])
+def test_an_encoder_decoder_is_read_once_and_answers_in_batches(
+    checkpoints, queries, tmp_path, monkeypatch, name
+):
+    loads, batches = [], []
+    kind = {"bart": BartForConditionalGeneration, "t5": T5ForConditionalGeneration}[name]
+    load, generate = AutoModelForSeq2SeqLM.from_pretrained, kind.generate
+
+    def counted(*args, **options):
+        loads.append(args)
+        return load(*args, **options)
+
+    def batch(self, *args, **options):
+        batches.append(len(options["input_ids"]))
+        return generate(self, *args, **options)
+
+    monkeypatch.setattr(AutoModelForSeq2SeqLM, "from_pretrained", counted)
+    monkeypatch.setattr(kind, "generate", batch)
+    words = (
+        "--dataset", "imhi-completion", "--input", queries, "--output", tmp_path / "out",
+        "--model", checkpoints / name, "--device", "cpu", "--max-new-tokens", "4",
+        "--batch-size", "4",
+    )  # fmt: skip
+    assert "10 answered" in run(*words)
+    assert len(loads) == 1
+    assert batches == [4, 1]  # both files ask the same five queries
+
+
+def test_a_question_is_never_cut_off(checkpoints, tmp_path):
+    """T5 reads on behind its tokenizer's 64 tokens; BART has no positions there."""
+    path = tmp_path / "DR.csv"
+    words = " ".join(["post"] * 100)
+    rows = {"query": [f"consider {words} question", "this"], "gpt-3.5-turbo": "golden"}
+    pandas.DataFrame(rows).to_csv(path, index=False)
+    options = (
+        "--dataset", "imhi", "--input", path, "--device", "cpu", "--max-new-tokens", "4",
+    )  # fmt: skip
+    told = run(*options, "--output", tmp_path / "t5", "--model", checkpoints / "t5")
+    assert "2 answered" in told
+    told = run(*options, "--output", tmp_path / "bart", "--model", checkpoints / "bart")
+    assert "1 answered" in told
+    assert "A prompt has 103 tokens" in told
 
 
 @pytest.mark.parametrize(

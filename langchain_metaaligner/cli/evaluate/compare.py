@@ -57,7 +57,7 @@ def compare(
     """Put policy, baselines and aligners side by side: wins, rewards, Pareto plots, time."""
     from langchain_metaaligner.evaluation.compare.judged import judged_wins
     from langchain_metaaligner.evaluation.compare.pareto import plot_fronts
-    from langchain_metaaligner.evaluation.compare.systems import check_systems
+    from langchain_metaaligner.evaluation.compare.system_answers import check_systems
     from langchain_metaaligner.evaluation.compare.systems import compare as run
     from langchain_metaaligner.evaluation.compare.table import comparison_markdown
     from langchain_metaaligner.evaluation.report.page import sections_of

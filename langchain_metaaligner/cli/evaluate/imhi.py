@@ -102,7 +102,8 @@ def imhi(
 ) -> None:
     """Measure explanations on the IMHI test sets. For research only, never for diagnosis."""
     from langchain_metaaligner.evaluation.imhi.classifiers import LabelClassifiers
-    from langchain_metaaligner.evaluation.imhi.run import data_files, evaluate_imhi
+    from langchain_metaaligner.evaluation.imhi.outputs import data_files
+    from langchain_metaaligner.evaluation.imhi.run import evaluate_imhi
     from langchain_metaaligner.evaluation.imhi.text import corpus_bleu
 
     reference: Any = human_reference

@@ -87,8 +87,8 @@ def make_judge(
     from langchain_metaaligner.evaluation.judge.ask import Judge
     from langchain_metaaligner.files.calls import chat_model
 
-    given = key_values("--judge-option", options)
-    return Judge(chat_model(name, **given), name, concurrency, tries, structured, given)
+    its_options = key_values("--judge-option", options)
+    return Judge(chat_model(name, **its_options), name, concurrency, tries, structured, its_options)
 
 
 def unmade_settings(

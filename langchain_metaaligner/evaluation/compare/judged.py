@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from langchain_metaaligner.evaluation.answers import Answers, text_of
-from langchain_metaaligner.evaluation.compare.systems import read_system
+from langchain_metaaligner.evaluation.compare.system_answers import read_system
 from langchain_metaaligner.evaluation.judge.ask import Judge
 from langchain_metaaligner.evaluation.judge.win_rates import judge_answers
 from langchain_metaaligner.evaluation.results import Progress, file_name, no_progress

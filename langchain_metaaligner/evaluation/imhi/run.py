@@ -12,32 +12,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 import pandas
 
-from langchain_metaaligner.errors import DataError, nearest
-from langchain_metaaligner.evaluation.answers import (
-    GOLDENS,
-    column_of,
-    files_of,
-    first_of,
-    text_of,
-    whole_rows,
-)
+from langchain_metaaligner.errors import DataError
+from langchain_metaaligner.evaluation.answers import files_of
 from langchain_metaaligner.evaluation.imhi.labels import (
-    DEFAULTS,
     NOTICE,
     class_name,
-    dataset_of,
     golden_label,
     golden_rule_label,
     predicted_label,
     rule_label,
 )
+from langchain_metaaligner.evaluation.imhi.outputs import Outputs, data_files, read_outputs
 from langchain_metaaligner.evaluation.imhi.people import (
     Annotated,
     Reference,
@@ -48,33 +40,10 @@ from langchain_metaaligner.evaluation.imhi.scores import classifier_metrics, rul
 from langchain_metaaligner.evaluation.imhi.text import CorpusMetric, TextMetric
 from langchain_metaaligner.evaluation.results import Result, write_result
 from langchain_metaaligner.tables.problems import Problems
-from langchain_metaaligner.tables.source import open_source
 from langchain_metaaligner.tables.whole import whole_file
 
 Classifiers = Callable[[str, Sequence[str]], list[str]]
 """Takes the name of a data set and outputs, and gives the label of each."""
-
-OUTPUTS = ("aligned_responses", "generated_text", "origin_responses")
-
-
-@dataclass(frozen=True)
-class Outputs:
-    """What a model wrote for one test set.
-
-    Attributes:
-        dataset: its name.
-        goldens: the golden answers.
-        texts: the outputs; None where there is none.
-    """
-
-    dataset: str
-    goldens: list[str]
-    texts: list[str | None]
-
-    @property
-    def written(self) -> list[str]:
-        """The outputs, an absent one being empty."""
-        return [text or "" for text in self.texts]
 
 
 def evaluate_imhi(
@@ -117,7 +86,7 @@ def evaluate_imhi(
     figures: dict[str, Any] = {}
     rows: list[dict[str, Any]] = []
     for dataset, path in data_files(folder, datasets).items():
-        outputs = _read(path, dataset, column, research_compat, escaped)
+        outputs = read_outputs(path, dataset, column, research_compat, escaped)
         labels = classifiers and classifiers(dataset, outputs.written)
         scores = {
             name: metric(outputs.goldens, outputs.written) for name, metric in of_rows.items()
@@ -171,74 +140,6 @@ def _metric_figures(
         "metrics": {**of_corpus, **{name: _mean(values) for name, values in scores.items()}},
         "without_score": {name: sum(map(math.isnan, values)) for name, values in scores.items()},
     }
-
-
-def data_files(folder: Path, datasets: Sequence[str] = ()) -> dict[str, Path]:
-    """The files of outputs by data set; the arguments are those of `evaluate_imhi`.
-
-    Raises:
-        DataError: if a data set is unknown, absent or there twice.
-    """
-    for name in datasets:
-        if name not in DEFAULTS:
-            raise DataError(
-                f"The IMHI benchmark has no data set {name!r}.{nearest(name, DEFAULTS)} "
-                f"It has: {', '.join(sorted(DEFAULTS))}."
-            )
-    files = files_of(folder)
-    if not folder.is_dir() and len(datasets) == 1:
-        return {datasets[0]: folder}
-    there: dict[str, Path] = {}
-    for path in files:
-        known = dataset_of(path.name)
-        if known in there:
-            raise DataError(
-                f"{folder} has two files of {known}: {there[known].name} and {path.name}. Keep one "
-                "there, or give it alone."
-            )
-        if known is not None:
-            there[known] = path
-    absent = [name for name in datasets if name not in there]
-    if absent or not there:
-        raise DataError(
-            f"{folder} has no {', '.join(absent) or 'IMHI'}.csv. It has: "
-            f"{', '.join(there) or 'none of the data sets'}. Give files whose names begin with one "
-            f"of {', '.join(sorted(DEFAULTS))}, or one file and its --dataset."
-        )
-    return {name: there[name] for name in datasets or there}
-
-
-def _read(
-    path: Path, dataset: str, column: str | None, research_compat: bool, escaped: bool
-) -> Outputs:
-    if research_compat:
-        frame = pandas.read_csv(path)  # as the script does: "None" and "NA" are no texts
-        used = _column(path, column, list(frame.columns))
-        texts = [text if isinstance(text, str) else None for text in frame[used]]
-        return Outputs(dataset, [str(golden) for golden in frame["goldens"]], texts)
-    source = open_source(path, escaped=escaped)
-    ours = column_of(source, "aligned_responses")
-    used = column or ours or _column(path, None, source.columns)
-    golden = first_of(source, GOLDENS)
-    if golden is None or used not in source.columns:
-        raise _no_columns(path, used, source.columns)
-    rows = list(whole_rows(source))
-    goldens = [text_of(row[golden]) or "" for row in rows]
-    return Outputs(dataset, goldens, [text_of(row[used]) for row in rows])
-
-
-def _column(path: Path, column: str | None, columns: Sequence[str]) -> str:
-    used = column or next((name for name in OUTPUTS if name in columns), "")
-    if used not in columns or not set(GOLDENS) & set(columns):
-        raise _no_columns(path, used, columns)
-    return used
-
-
-def _no_columns(path: Path, used: str, columns: Sequence[str]) -> DataError:
-    return DataError(
-        f"{path} has no columns goldens and {used or ' or '.join(OUTPUTS)}. It has: "
-        f"{', '.join(columns)}. Name the outputs with --column."
-    )
 
 
 def _label_figures(

@@ -149,12 +149,12 @@ def _tally_cells(tally: Mapping[str, Any]) -> list[str]:
 
 def calls_told(calls: Mapping[str, Any]) -> str:
     """What the judge was asked, in a sentence."""
-    told = (
+    sentence = (
         f"{counted(calls['asked'], 'call')}, {calls['errors']:,} of them failed, "
         f"{calls['tokens_in']:,} tokens read and {calls['tokens_out']:,} written."
     )
     failures = "; ".join(f"{n:,} × {reason}" for reason, n in calls.get("failures", {}).items())
-    return f"{told} Failures: {failures}." if failures else told
+    return f"{sentence} Failures: {failures}." if failures else sentence
 
 
 def rating_sections(result: Result) -> list[Section]:
@@ -203,9 +203,9 @@ def reward_sections(result: Result) -> list[Section]:
     drawn = []
     for objective, its in figures.items():
         means = (number(its[name]) for name in ("before", "after", "golden"))
-        told = change(its["change"], its["interval"])
+        changed = change(its["change"], its["interval"])
         shares = (share(its["improved"]), share(its["worse"]))
-        section.rows.append([objective, *means, told, *shares, f"{its['rows']:,}"])
+        section.rows.append([objective, *means, changed, *shares, f"{its['rows']:,}"])
         drawn.append((objective, its["change"], its["interval"]))
     if drawn:
         svg = plots.changes(drawn, "change of the score")

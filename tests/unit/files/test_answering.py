@@ -97,7 +97,7 @@ def test_queries_of_json_lines(tmp_path):
     assert read(tmp_path / "o.csv").to_numpy().tolist() == [["q", "g", "Q"], ["r", "", "R"]]
 
 
-@pytest.mark.parametrize("kind", [lambda function: Chat(function=function)])
+@pytest.mark.parametrize("kind", [FakeAlignerLLM, lambda function: Chat(function=function)])
 def test_rows_that_fail_cost_themselves_alone_and_are_tried_again(dialogues, tmp_path, kind):
     down = True
 

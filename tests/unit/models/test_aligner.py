@@ -281,7 +281,7 @@ class TestStream:
         ticking = asyncio.create_task(tick())
         assert [piece async for piece in llm.astream(prompts[0])]
         ticking.cancel()
-        assert len(waited) > 5
+        assert len(waited) > 1
         assert all(waited)
 
     def test_reports_tokens_to_callbacks(self, llm, prompts):

@@ -6,8 +6,9 @@ import pandas
 import pytest
 
 from langchain_metaaligner.errors import DataError
+from langchain_metaaligner.evaluation.imhi.outputs import data_files
 from langchain_metaaligner.evaluation.imhi.people import ASPECTS
-from langchain_metaaligner.evaluation.imhi.run import data_files, evaluate_imhi
+from langchain_metaaligner.evaluation.imhi.run import evaluate_imhi
 from langchain_metaaligner.evaluation.imhi.text import corpus_bleu, rouge, sentence_bleu
 from langchain_metaaligner.evaluation.report.page import sections_of
 
