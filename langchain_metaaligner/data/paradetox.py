@@ -39,9 +39,10 @@ def read_paradetox(path: Path) -> list[Piece]:
 
 
 def _piece(row: list[str]) -> Piece | None:
-    rude, *neutral = (tidied(cell) for cell in row if cell.strip())
-    if not neutral:
+    cells = [tidied(cell) for cell in row if cell.strip()]
+    if len(cells) < 2:
         return None
+    rude, *neutral = cells
     likeness, best = max((_likeness(rude, one), one) for one in neutral)
     if likeness < LEAST_ALIKE or best.lower() == rude.lower():
         return None

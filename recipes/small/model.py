@@ -65,7 +65,8 @@ class FlatLlama(nn.Module):
         self.frozen = round(frozen * self.count)
         # The tags are learned from the middle of what is trained, the departures further up.
         above = self.count - self.frozen
-        self.tagged, self.decided = self.frozen + (above + 1) // 2, self.frozen + -(-2 * above // 3)
+        self.tagged = self.frozen + max(1, round(4 * above / 9))
+        self.decided = self.frozen + max(1, round(2 * above / 3))
         weights = load_file(folder / "model.safetensors")
         self.base = {name.removeprefix("model."): one.float() for name, one in weights.items()}
         self.turned = {

@@ -96,6 +96,7 @@ def test_rude_sentences_and_their_neutral_versions(tmp_path):
         "what a fool .\tI would rather not comment on the way this person behaves",
         "Same here .\tsame here .",
         "no neutral version",
+        "",
     ]
     path.write_text("\n".join(rows) + "\n")
     assert read_paradetox(path) == [
