@@ -42,7 +42,7 @@ def test_demo_covers_several_objectives():
 
 
 def test_demo_without_the_weights_is_a_clear_error(tmp_path, monkeypatch):
-    monkeypatch.setattr(spec, "MINI_FOLDER", tmp_path)
+    monkeypatch.setitem(spec.BUNDLED, "mini", tmp_path)
     result = CliRunner().invoke(app, ["demo"])
     assert isinstance(result.exception, CheckpointError)
     assert "'mini' is missing" in str(result.exception)

@@ -4,6 +4,7 @@ import itertools
 import json
 
 import pytest
+import torch
 
 from langchain_metaaligner import MetaAlignerRunnable
 from langchain_metaaligner.edit.gate import RewardGate
@@ -113,13 +114,14 @@ async def test_async_and_streams_pass_the_gate_too():
 
 
 def test_the_mini_samples_candidates():
+    torch.manual_seed(1)  # of four samples that it left to chance, all are the same at times
     scorer = Length()
     aligner = MetaAlignerRunnable(
         objectives=["harmless"],
         model_kwargs={
             "device": "cpu",
             "max_new_tokens": 24,
-            "generation": {"do_sample": True, "temperature": 1.5},
+            "generation": {"do_sample": True, "temperature": 2.5},
         },
         gate=RewardGate(scorer, weights={"length": -1.0}, min_gain=-1000.0),
         candidates=4,

@@ -75,11 +75,11 @@ class TestResolve:
 
     def test_mini_lies_beside_the_module(self, modern, monkeypatch):
         assert spec_module.MINI_FOLDER.parent.name == "models"
-        monkeypatch.setattr(spec_module, "MINI_FOLDER", modern)
+        monkeypatch.setitem(spec_module.BUNDLED, "mini", modern)
         assert resolve("mini") == str(modern.resolve())
 
     def test_mini_without_weights(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(spec_module, "MINI_FOLDER", tmp_path)
+        monkeypatch.setitem(spec_module.BUNDLED, "mini", tmp_path)
         with pytest.raises(CheckpointError, match=r"'mini' is missing from .*Install"):
             resolve("mini")
 
