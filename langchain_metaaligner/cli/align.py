@@ -38,6 +38,7 @@ def align(
         template=template,
         model_kwargs={"device": device},
         preserve=preserve or (),
+        on_missing_question="raise",
     )
     with Console(stderr=True).status(f"Editing with {model} …"):
         alignment = aligner.align(question, draft)

@@ -95,4 +95,4 @@ def test_mistakes_are_one_sentence(arguments, message):
 def test_blank_question():
     done = run("align", " ", "Because.", "-o", "fair")
     assert done.returncode == 1
-    assert "The question is blank" in done.stderr
+    assert "is not known: 'Because.'. It is blank" in done.stderr

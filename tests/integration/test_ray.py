@@ -57,11 +57,14 @@ def start(source, output, kind):
 
 
 def replicas(root):
-    return [
-        process
-        for process in psutil.Process(root).children(recursive=True)
-        if "Replica" in " ".join(process.cmdline())
-    ]
+    return [one for one in psutil.Process(root).children(recursive=True) if is_replica(one)]
+
+
+def is_replica(process):
+    try:
+        return "Replica" in " ".join(process.cmdline())
+    except psutil.Error:  # it has just ended
+        return False
 
 
 def test_a_killed_replica_loses_nothing(source, tmp_path):
@@ -74,7 +77,10 @@ def test_a_killed_replica_loses_nothing(source, tmp_path):
 
     def kill_one():
         while process.poll() is None:
-            working = replicas(process.pid)
+            try:
+                working = replicas(process.pid)
+            except psutil.NoSuchProcess:
+                return
             seen.update(replica.pid for replica in working)
             if working and not killed and ledger.exists() and ledger.stat().st_size:
                 os.kill(working[0].pid, signal.SIGKILL)
