@@ -83,7 +83,7 @@ def call_all(
             return None
         try:
             return retrying.copy()(call, unit)
-        except Exception as error:
+        except Exception as error:  # one call must not cost the others, which were paid for
             if ends_all(error):
                 ended.set()  # here, so that no other thread asks in vain
             raise

@@ -34,7 +34,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         with unfinished.open("rb") as file:
             os.fsync(file.fileno())
         unfinished.replace(path)
-    except BaseException:
+    except BaseException:  # also Ctrl-C: nothing half-made stays beside the place
         unfinished.unlink(missing_ok=True)
         raise
 
@@ -62,7 +62,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
         if path.exists():
             shutil.rmtree(path)
         unfinished.replace(path)
-    except BaseException:
+    except BaseException:  # also Ctrl-C: nothing half-made stays beside the place
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
 
