@@ -148,7 +148,7 @@ def hero() -> str:
 
 
 def _edits() -> Iterator[tuple[dict[str, Any], Alignment]]:
-    """The drafts of the gallery, good edits first, each with what the bundled aligner made of it."""
+    """The drafts of the gallery, good edits first, each with the record of its edit."""
     records = json.loads((DOCS / "gallery" / "edits.json").read_text(encoding="utf-8"))
     cases = zip(gallery_run.drafts(), (Alignment(**record) for record in records), strict=True)
     return iter(sorted(cases, key=lambda one: not one[0]["good"]))

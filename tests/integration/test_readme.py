@@ -46,7 +46,7 @@ def with_blocks(mark):
 
 @pytest.mark.parametrize("name", with_blocks("python"))
 def test_examples_run_and_print_what_the_page_says(name, offline):
-    """If the bundled checkpoint has changed: ``python docs/blocks.py``, and read the pages again."""
+    """If the bundled checkpoint has changed: ``python docs/blocks.py``, then read the pages."""
     for block, printed in run_python(text_of(name), name):
         assert (block.printed or "") == printed, f"{name}, line {block.line}"
 
