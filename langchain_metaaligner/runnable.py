@@ -24,13 +24,10 @@ from langchain_metaaligner.edit.node import (
 from langchain_metaaligner.edit.options import AlignerSettings, EditOptions
 from langchain_metaaligner.edit.plan import Edit
 from langchain_metaaligner.edit.record import Alignment
+from langchain_metaaligner.edit.requests import requested_objectives
 from langchain_metaaligner.edit.stream import added_up, astream_edit, stream_edit
 from langchain_metaaligner.errors import MetaAlignerError, SettingError
-from langchain_metaaligner.objectives import (
-    Objective,
-    distinct_objectives,
-    requested_objectives,
-)
+from langchain_metaaligner.objectives import Objective, distinct_objectives
 
 T = TypeVar("T")
 Pairs = Sequence[tuple[Question, str | AIMessage]]

@@ -12,8 +12,9 @@ from trl import DPOConfig, DPOTrainer
 
 from langchain_metaaligner.models.load import read
 from langchain_metaaligner.models.spec import CheckpointSpec
+from langchain_metaaligner.training.baselines import CdpoRecipe
 from langchain_metaaligner.training.preference_pairs import read_comparisons, tokenise_apart
-from langchain_metaaligner.training.recipe import CdpoRecipe, Data
+from langchain_metaaligner.training.recipe import Data
 from langchain_metaaligner.training.stages import Prepared, arguments, lora_config, make_ready
 
 

@@ -20,8 +20,9 @@ from langchain_metaaligner.errors import CheckpointError, RecipeError, nearest
 from langchain_metaaligner.models.load import read
 from langchain_metaaligner.models.spec import CheckpointSpec
 from langchain_metaaligner.rewards.load import reward_model, trained_objective
+from langchain_metaaligner.training.baselines import MorlhfRecipe
 from langchain_metaaligner.training.examples import fitting_prompts, read_prompts
-from langchain_metaaligner.training.recipe import Data, MorlhfRecipe
+from langchain_metaaligner.training.recipe import Data
 from langchain_metaaligner.training.stages import (
     Prepared,
     arguments,

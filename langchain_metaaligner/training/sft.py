@@ -15,9 +15,10 @@ from trl import SFTConfig, SFTTrainer
 
 from langchain_metaaligner.models.load import read
 from langchain_metaaligner.models.spec import CheckpointSpec
+from langchain_metaaligner.training.baselines import SftRecipe
 from langchain_metaaligner.training.departures import WEIGHTS
 from langchain_metaaligner.training.examples import read_pairs, tokenise
-from langchain_metaaligner.training.recipe import Data, Recipe, SftRecipe, Stage
+from langchain_metaaligner.training.recipe import Data, Recipe, Stage
 from langchain_metaaligner.training.stages import Prepared, arguments, lora_config, make_ready
 
 

@@ -17,7 +17,8 @@ from langchain_metaaligner.errors import (
     LedgerError,
     SettingError,
 )
-from langchain_metaaligner.files.answering import Policy, generate_answers, query_set
+from langchain_metaaligner.files.answering import Policy, generate_answers
+from langchain_metaaligner.files.queries import query_set
 from langchain_metaaligner.testing import FakeAlignerLLM
 
 

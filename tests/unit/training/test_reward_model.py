@@ -26,7 +26,7 @@ def test_one_number_for_a_pair_in_full_precision(make_run):
 
 
 def test_more_tokens_than_the_base_has_positions_for(make_run):
-    with pytest.raises(RecipeError, match="max_length=512, but .* has 256 positions"):
+    with pytest.raises(RecipeError, match=r"max_length=512, but .* has 256 positions"):
         make_run("max_length=512")
 
 

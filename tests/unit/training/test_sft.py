@@ -1,5 +1,6 @@
 """The trainers of an aligner and of reward-conditioned SFT: data, rates, and the weighted loss."""
 
+import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
@@ -21,10 +22,15 @@ def test_the_loss_is_on_the_answers_alone(make_recipe, dialogues, tmp_path, base
 
 
 def test_what_is_too_long_is_counted(make_recipe, dialogues, tmp_path, base):
-    recipe = make_recipe("sft", f"train={dialogues}", "eval=null", "max_length=8")
-    _, examples, too_long = prepare_sft(recipe, recipe, base, tmp_path / "run")
-    assert too_long > 0
-    assert examples + too_long == 4
+    whole = make_recipe("sft", f"train={dialogues}", "eval=null")
+    lengths = sorted(
+        map(len, prepare_sft(whole, whole, base, tmp_path / "a")[0].train_dataset["input_ids"])
+    )
+    assert lengths[0] < lengths[-1]
+    short = make_recipe("sft", f"train={dialogues}", "eval=null", f"max_length={lengths[-1] - 1}")
+    _, examples, too_long = prepare_sft(short, short, base, tmp_path / "b")
+    assert too_long == lengths.count(lengths[-1])
+    assert examples == 4 - too_long
 
 
 def test_a_stage_may_have_a_rate_of_its_own(make_recipe, dialogues, tmp_path, base):
@@ -41,24 +47,25 @@ def test_departing_tokens_weigh_what_their_rows_say(make_recipe, dialogues, tmp_
     recipe = make_recipe("full", stages, "departure_weight=5")
     trainer, _, _ = prepare_aligner(recipe, recipe.stages["equal"], base, tmp_path / "run")
     assert isinstance(trainer, DepartureTrainer)
-    rows = [dict(trainer.train_dataset[at]) for at in range(3)]
-    for row in rows:
-        answer = [at for at, inside in enumerate(row["completion_mask"]) if inside]
-        row["weights"] = [0.0] * len(row["input_ids"])
-        for place, at in enumerate(answer):
-            row["weights"][at] = 0.5 + place
+    rows = [trainer.train_dataset[at] for at in range(3)]
+    batch = trainer.data_collator(rows)
+    for row, labels in zip(rows, batch["labels"].tolist(), strict=True):
+        answer = [at for at, label in enumerate(labels) if label != -100]
+        row["weights"] = [
+            0.5 + at - answer[0] if at in answer else 0.0 for at in range(len(labels))
+        ]
     batch = trainer.data_collator(rows)
     model = trainer.model.eval()
-    total, count = 0.0, 0
-    for row in rows:
+    losses = []
+    for row, labels in zip(rows, batch["labels"].tolist(), strict=True):
         ids = torch.tensor([row["input_ids"]])
         with torch.no_grad():
             logits = model(input_ids=ids).logits[0]
-        for at, inside in enumerate(row["completion_mask"]):
-            if inside:
-                own = cross_entropy(logits[at - 1][None], ids[0, at][None])
-                total += float(own) * row["weights"][at]
-                count += 1
+        losses += [
+            row["weights"][at] * cross_entropy(logits[at - 1], ids[0, at]).item()
+            for at, label in enumerate(labels)
+            if label != -100
+        ]
     with torch.no_grad():
         loss = trainer.compute_loss(model, batch)
-    assert torch.isclose(loss, torch.tensor(total / count), rtol=1e-4)
+    assert loss.item() == pytest.approx(sum(losses) / len(losses), rel=1e-4)
