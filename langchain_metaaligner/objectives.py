@@ -236,7 +236,7 @@ def parse_objectives(value: Any) -> tuple[Objective, ...]:
         )
     if isinstance(value, Mapping):
         value = [_keyed(*item) for item in value.items()]
-    objectives = tuple(parse_objective(one) for one in value)
+    objectives = tuple(map(parse_objective, value))
     if not objectives:
         raise ObjectiveError(
             "objectives is empty, so there is nothing to improve. "
