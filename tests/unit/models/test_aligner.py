@@ -17,7 +17,7 @@ from transformers import AutoModelForCausalLM, LlamaTokenizer, pipeline
 from langchain_metaaligner.decode import generate as plain_loop
 from langchain_metaaligner.decode.lookup import LookupLoop
 from langchain_metaaligner.errors import CheckpointError, MetaAlignerError, SettingError
-from langchain_metaaligner.models import checkpoint
+from langchain_metaaligner.models import aligner, checkpoint
 from langchain_metaaligner.models.aligner import AlignerLLM
 from langchain_metaaligner.models.editing_llm import EditingLLM
 
