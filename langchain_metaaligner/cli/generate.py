@@ -143,7 +143,8 @@ class Run:
 
 def generate(run: Run) -> None:
     """Answer the queries of a data set; started again, a stopped run goes on."""
-    from langchain_metaaligner.files.answering import generate_answers, query_files, query_set
+    from langchain_metaaligner.files.answering import generate_answers
+    from langchain_metaaligner.files.queries import query_files, query_set
 
     queries = query_set(run.dataset)
     files = query_files(run.source, queries)  # before a model is loaded
