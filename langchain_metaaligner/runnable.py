@@ -11,6 +11,7 @@ from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import get_config_list, run_in_executor
 from langchain_core.runnables.utils import ConfigurableFieldSpec
+from typing_extensions import Unpack
 
 from langchain_metaaligner.edit import question as upstream
 from langchain_metaaligner.edit.ask import aask, ask, outcome, prepare
@@ -24,6 +25,7 @@ from langchain_metaaligner.edit.node import (
 from langchain_metaaligner.edit.options import AlignerSettings, EditOptions
 from langchain_metaaligner.edit.plan import Edit
 from langchain_metaaligner.edit.record import Alignment
+from langchain_metaaligner.edit.signature import RunnableOptions
 from langchain_metaaligner.edit.stream import added_up, astream_edit, stream_edit
 from langchain_metaaligner.errors import MetaAlignerError, SettingError
 from langchain_metaaligner.objectives import (
@@ -86,6 +88,9 @@ class MetaAlignerRunnable(AlignerSettings):
         CheckpointError: if the model cannot be found or loaded.
         SettingError: if any other option cannot be used.
     """
+
+    def __init__(self, **options: Unpack[RunnableOptions]) -> None:
+        super().__init__(**options)
 
     def _renew(self) -> None:
         super()._renew()
