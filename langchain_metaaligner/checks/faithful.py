@@ -48,7 +48,9 @@ class FaithfulToContext:
         self, draft: str, edit: str, question: str = "", context: tuple[str, ...] = ()
     ) -> Refusal | None:
         """The refusal, or None."""
-        new = [sentence for sentence in new_sentences(draft, edit) if any(map(str.isalpha, sentence))]
+        new = [
+            sentence for sentence in new_sentences(draft, edit) if any(map(str.isalpha, sentence))
+        ]
         if not context or not new:
             return None
         sources = [sentence for text in (*context, question, draft) for sentence in sentences(text)]

@@ -29,14 +29,35 @@ _CAPITALISED = re.compile(
 _WORD_NUMBERS = {
     word: str(number)
     for number, word in enumerate(
-        "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-        "sixteen seventeen eighteen nineteen".split(),
+        [
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+            "thirteen",
+            "fourteen",
+            "fifteen",
+            "sixteen",
+            "seventeen",
+            "eighteen",
+            "nineteen",
+        ],
         start=2,
     )
 } | {
     word: str(number)
     for number, word in (
-        *zip(range(20, 100, 10), "twenty thirty forty fifty sixty seventy eighty ninety".split()),
+        *zip(
+            range(20, 100, 10),
+            ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"],
+        ),
         (12, "dozen"),
         (100, "hundred"),
         (1000, "thousand"),

@@ -52,7 +52,9 @@ class LengthKept:
     def __post_init__(self) -> None:
         for name, value, most in (("longer", self.longer, None), ("shorter", self.shorter, 1)):
             number = isinstance(value, int | float) and not isinstance(value, bool)
-            if value is not None and not (number and 0 <= value and (most is None or value <= most)):
+            if value is not None and not (
+                number and value >= 0 and (most is None or value <= most)
+            ):
                 allowed = "from 0 on" if most is None else f"from 0 to {most}"
                 raise SettingError(f"LengthKept: {name}={value!r}. Give a number {allowed}.")
         if self.longer is None and self.shorter is None:

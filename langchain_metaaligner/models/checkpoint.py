@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import logging
 import math
-import os
 import threading
 import uuid
 import weakref
@@ -20,6 +19,7 @@ from langchain_metaaligner.decode.pace import Pace
 from langchain_metaaligner.decode.phrases import Phrases
 from langchain_metaaligner.decode.sharing import SharedCalls
 from langchain_metaaligner.errors import CheckpointError
+from langchain_metaaligner.models.forks import watch
 from langchain_metaaligner.models.load import read, require_decoder
 from langchain_metaaligner.models.spec import CheckpointSpec, read_metadata, resolve
 from langchain_metaaligner.models.tokens import (
@@ -75,7 +75,7 @@ class Checkpoint:
     def __post_init__(self) -> None:
         self._tokenizing = threading.Lock()
         self._remember()
-        _alive.add(self)
+        watch(self)
 
     def _remember(self) -> None:
         self._prompts = Encodings(lambda text: prompt_ids(self.tokenizer, text), self._tokenizing)
@@ -157,7 +157,6 @@ class Checkpoint:
         self.phrases.after_fork()
 
 
-_alive: weakref.WeakSet[Checkpoint] = weakref.WeakSet()
 _loaded: dict[CheckpointSpec, Checkpoint] = {}
 _adopted: weakref.WeakValueDictionary[str, Checkpoint] = weakref.WeakValueDictionary()
 
@@ -266,37 +265,3 @@ def _prepared(
         bos_token_id=tokenizer.bos_token_id, eos_token_id=eos_ids or None, pad_token_id=pad_id
     )
     return Checkpoint(name, model, tokenizer, pad_id, frozenset(eos_ids), metadata, exclusive)
-
-
-_FORK_PATIENCE = 5.0  # seconds that a fork waits for the pass at hand; a pass takes far less
-
-
-def _before_fork() -> None:
-    """Let passes come to an end: a child whose memory is that of a pass half done can hang."""
-    global _paused
-    _paused = [
-        checkpoint
-        for checkpoint in list(_alive)
-        if checkpoint.generating.acquire(timeout=_FORK_PATIENCE)
-    ]
-
-
-def _after_fork_in_parent() -> None:
-    for checkpoint in _paused:
-        checkpoint.generating.release()
-    _paused.clear()
-
-
-def _after_fork_in_child() -> None:
-    _paused.clear()
-    for checkpoint in list(_alive):
-        checkpoint.after_fork()
-
-
-_paused: list[Checkpoint] = []
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_before_fork,
-        after_in_parent=_after_fork_in_parent,
-        after_in_child=_after_fork_in_child,
-    )

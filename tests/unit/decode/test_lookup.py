@@ -25,11 +25,11 @@ from transformers import (
 )
 
 from langchain_metaaligner.decode import scheduler
+from langchain_metaaligner.decode.complete import complete
 from langchain_metaaligner.decode.generate import PlainLoop
 from langchain_metaaligner.decode.lookup import LookupLoop, obstacle
 from langchain_metaaligner.decode.row import Decoding, Row
 from langchain_metaaligner.decode.scheduler import loop_for
-from langchain_metaaligner.decode.sharing import complete
 from langchain_metaaligner.errors import SettingError
 from langchain_metaaligner.models import checkpoint
 from langchain_metaaligner.models.aligner import AlignerLLM

@@ -10,9 +10,10 @@ from contextlib import suppress
 
 import pytest
 
+from langchain_metaaligner.decode.complete import complete
 from langchain_metaaligner.decode.row import Claim, Decoding, Row
 from langchain_metaaligner.decode.scheduler import Settled, scheduler_for
-from langchain_metaaligner.decode.sharing import KINDS, Request, SharedBatches, complete
+from langchain_metaaligner.decode.sharing import KINDS, Request, SharedBatches
 from langchain_metaaligner.errors import SettingError
 from langchain_metaaligner.models.aligner import AlignerLLM
 
