@@ -67,12 +67,8 @@ def generate(
     ] = False,
 ) -> None:
     """Answer the queries of a data set; started again, a stopped run goes on."""
-    from langchain_metaaligner.files.answering import (
-        Policy,
-        generate_answers,
-        query_files,
-        query_set,
-    )
+    from langchain_metaaligner.files.answering import Policy, generate_answers
+    from langchain_metaaligner.files.queries import query_files, query_set
 
     queries = query_set(dataset)
     query_files(source, queries)  # before a model is loaded

@@ -32,4 +32,4 @@ def test_the_version_is_in_the_citation():
 def test_every_page_is_in_the_navigation():
     navigation = (ROOT / "mkdocs.yml").read_text()
     for page in (ROOT / "docs").glob("*.md"):
-        assert f": {page.name}\n" in navigation
+        assert f" {page.name}\n" in navigation

@@ -17,7 +17,7 @@ from transformers import AutoModelForCausalLM, LlamaTokenizer, pipeline
 from langchain_metaaligner.decode import generate as plain_loop
 from langchain_metaaligner.decode.lookup import LookupLoop
 from langchain_metaaligner.errors import CheckpointError, MetaAlignerError, SettingError
-from langchain_metaaligner.models import aligner, checkpoint, checkpoint_llm
+from langchain_metaaligner.models import aligner, checkpoint
 from langchain_metaaligner.models.aligner import AlignerLLM
 from langchain_metaaligner.models.editing_llm import EditingLLM
 
@@ -430,7 +430,7 @@ class TestOptions:
 
 class TestIdentity:
     def test_plain_construction_reads_nothing(self, llm, monkeypatch):
-        monkeypatch.setattr(checkpoint_llm, "load", lambda spec: pytest.fail("weights were read"))
+        monkeypatch.setattr(checkpoint, "read", lambda spec: pytest.fail("weights were read"))
         assert isinstance(llm, EditingLLM)
         assert llm.trained_template is None
         assert llm.display_name == llm.model
