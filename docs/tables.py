@@ -49,7 +49,7 @@ def objectives() -> str:
 
 def templates() -> str:
     return "\n\n".join(
-        f"**{template.name}**, {mode}:\n\n```text\n{getattr(template, mode)}\n```"
+        f"**{template.name}**, {mode}:\n\n```{{ .text .wrap }}\n{getattr(template, mode)}\n```"
         for template in TEMPLATES.values()
         for mode in ("better", "equal")
     )
