@@ -13,6 +13,7 @@ from langchain_metaaligner.cli.demo import demo
 from langchain_metaaligner.cli.evaluate import evaluate
 from langchain_metaaligner.cli.generate import generate
 from langchain_metaaligner.cli.objectives import objectives
+from langchain_metaaligner.cli.playground import playground
 from langchain_metaaligner.cli.score import score
 from langchain_metaaligner.cli.train import train
 from langchain_metaaligner.errors import MetaAlignerError
@@ -28,6 +29,7 @@ app = typer.Typer(
 app.command()(demo)
 app.command()(objectives)
 app.command()(align)
+app.command()(playground)
 app.command("align-file")(align_file)
 app.command()(train)
 app.command()(generate)
