@@ -14,6 +14,7 @@ from langchain_metaaligner.cli.evaluate import evaluate
 from langchain_metaaligner.cli.generate import generate
 from langchain_metaaligner.cli.objectives import objectives
 from langchain_metaaligner.cli.score import score
+from langchain_metaaligner.cli.serve import serve
 from langchain_metaaligner.cli.train import train
 from langchain_metaaligner.errors import MetaAlignerError
 
@@ -31,6 +32,7 @@ app.command()(align)
 app.command("align-file")(align_file)
 app.command()(train)
 app.command()(generate)
+app.command()(serve)
 data.command("score")(score)
 app.add_typer(data)
 app.add_typer(evaluate)

@@ -18,7 +18,11 @@ from langchain_metaaligner import MetaAlignerRunnable
 from langchain_metaaligner.testing import FakeAlignerLLM
 
 JUDGE = Path(__file__).parent / "judge_server.py"
-collect_ignore = ["completions_server.py", "judge_server.py"]  # programs that tests start
+collect_ignore = [
+    "completions_server.py",
+    "judge_server.py",
+    "serving.py",
+]  # programs that tests start
 
 
 class Echo(BaseChatModel):
