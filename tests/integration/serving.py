@@ -9,10 +9,21 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 
 import psutil
 
 KEY = "a-key-of-the-tests"
+
+
+def processes(root, word):
+    """The living processes below one whose command has a word in it."""
+    found = []
+    for one in psutil.Process(root).children(recursive=True):
+        with suppress(psutil.Error):  # it has just ended
+            if word in " ".join(one.cmdline()):
+                found.append(one)
+    return found
 
 
 class Served:
@@ -32,7 +43,8 @@ class Served:
             text=True,
         )
         self.lines = []
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listener = threading.Thread(target=self._listen)
+        self._listener.start()
 
     def _listen(self):
         for line in self.process.stderr:
@@ -74,8 +86,7 @@ class Served:
 
     def workers(self):
         """The processes that hold a model."""
-        below = psutil.Process(self.process.pid).children(recursive=True)
-        return [one for one in below if "spawn_main" in " ".join(one.cmdline())]
+        return processes(self.process.pid, "spawn_main")
 
     def stop(self, number=signal.SIGTERM, seconds=60):
         """Tell it to end; its exit status."""
@@ -91,3 +102,5 @@ class Served:
                 one.kill()
             self.process.kill()
             self.process.wait()
+        self._listener.join()
+        self.process.stderr.close()

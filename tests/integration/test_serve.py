@@ -1,4 +1,4 @@
-"""`metaaligner serve`: real processes, real sockets, the bundled mini, the command as documented."""
+"""`metaaligner serve`: real processes and sockets, the bundled mini, the command as documented."""
 
 import asyncio
 import json
@@ -16,9 +16,9 @@ from pathlib import Path
 import httpx
 import openai
 import pytest
+from integration.serving import KEY, Served
 from langchain_core.language_models import FakeListChatModel
 from langchain_openai import OpenAI
-from integration.serving import KEY, Served
 
 from langchain_metaaligner import MetaAlignerRunnable
 from langchain_metaaligner.models.aligner import AlignerLLM
@@ -165,7 +165,7 @@ def test_a_server_that_is_told_to_end_answers_first():
 
         asking = threading.Thread(target=ask)
         asking.start()
-        until(lambda: served.metric("metaaligner_answers_under_way") == 20)
+        until(lambda: served.metric("metaaligner_answers_under_way") > 5)
         assert served.stop(signal.SIGTERM) == 0
         asking.join()
     assert [reply.status_code for reply in replies] == [200] * 20

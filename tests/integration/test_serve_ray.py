@@ -6,9 +6,8 @@ import signal
 import socket
 import time
 
-import psutil
 import pytest
-from integration.serving import KEY, Served
+from integration.serving import KEY, Served, processes
 
 from langchain_metaaligner import MetaAlignerRunnable
 from langchain_metaaligner.models.aligner import AlignerLLM
@@ -25,15 +24,7 @@ ROWS = [
 
 def replicas(root):
     """The replicas' processes, by their titles."""
-    found = []
-    for one in psutil.Process(root).children(recursive=True):
-        try:
-            title = " ".join(one.cmdline())
-        except psutil.Error:  # it has just ended
-            continue
-        if "ServeReplica" in title:
-            found.append(one)
-    return found
+    return processes(root, "ServeReplica")
 
 
 def free_port():
