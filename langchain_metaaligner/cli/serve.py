@@ -2,123 +2,212 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
-from langchain_metaaligner.cli.options import Device, Model, Template
-from langchain_metaaligner.errors import SettingError
+from langchain_metaaligner.cli.options import AlignerOptions, BatchSize, Preserve, one_of
+from langchain_metaaligner.errors import SettingError, nearest
+from langchain_metaaligner.objectives import KNOWN
+
+if TYPE_CHECKING:
+    from langchain_metaaligner.serve.settings import ServeSettings
+
+EXAMPLES = (
+    "metaaligner serve --objective harmless --objective helpful",
+    "METAALIGNER_API_KEY=… metaaligner serve --host 0.0.0.0 --model ./my-aligner",
+    "metaaligner serve --engine ray --replicas 2 --max-replicas 8",
+)
+
+ENGINES = ("uvicorn", "ray")
+"""What can run the app."""
 
 
-class Engine(str, Enum):
-    """What runs the app."""
+@dataclass(frozen=True, kw_only=True)
+class DoorOptions:
+    """Where clients come in, and with which key."""
 
-    uvicorn = "uvicorn"
-    ray = "ray"
+    heading: ClassVar = "Address"
+
+    host: Annotated[str, typer.Option(metavar="HOST", help="The address to listen at.")] = (
+        "127.0.0.1"
+    )
+    port: Annotated[
+        int, typer.Option(metavar="N", min=0, max=65535, help="The port; 0 takes a free one.")
+    ] = 8000
+    api_key_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="API keys, one a line; else METAALIGNER_API_KEY."),
+    ] = None
+    without_key: Annotated[
+        bool, typer.Option("--without-key", help="Let other machines in without a key.")
+    ] = False
+    served_name: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="What clients call the model; else as --model."),
+    ] = None
+    access_log: Annotated[
+        bool, typer.Option("--access-log", help="Log every request, by path and status.")
+    ] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class LimitOptions:
+    """How much a client may ask for."""
+
+    heading: ClassVar = "Limits"
+
+    max_waiting: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Answers under way in a process; then 429.")
+    ] = 1024
+    max_batch: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Answers in one request; beyond them 413.")
+    ] = 64
+    max_body: Annotated[
+        int, typer.Option(metavar="BYTES", min=1, help="Size of a request; beyond it 413.")
+    ] = 2**20
+    timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", help="Time of a request; beyond it 504.")
+    ] = 120.0
+    grace: Annotated[
+        float, typer.Option(metavar="SECONDS", help="Time that requests have at the end.")
+    ] = 30.0
+    max_new_tokens: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Tokens that an edit may have.")
+    ] = 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineOptions:
+    """What runs the app, and how often."""
+
+    heading: ClassVar = "Processes"
+
+    engine: Annotated[
+        str,
+        typer.Option(
+            metavar="ENGINE",
+            help="uvicorn on this machine, or ray: Ray Serve, also on a cluster.",
+            autocompletion=one_of(*ENGINES),
+        ),
+    ] = "uvicorn"
+    workers: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Processes of uvicorn, each with its model.")
+    ] = 1
+    replicas: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Replicas of Ray Serve, each with its model.")
+    ] = 1
+    max_replicas: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="As many may there be under load.")
+    ] = None
+    batch_size: BatchSize = 8
+    dtype: Annotated[
+        str | None,
+        typer.Option(metavar="DTYPE", help="bfloat16, float16 or float32; else the device's."),
+    ] = None
 
 
 def serve(
-    model: Model = "mini",
+    aligner: AlignerOptions,
+    door: DoorOptions,
+    limits: LimitOptions,
+    engine: EngineOptions,
     objective: Annotated[
         list[str] | None,
         typer.Option(
             "--objective",
-            "-o",
-            help="Of /align requests that name none. Repeatable; else harmless and helpful.",
+            "-O",
+            metavar="NAME",
+            help="Of requests that name none. Repeatable. By default harmless and helpful.",
+            autocompletion=one_of(*KNOWN),
         ),
     ] = None,
     allow: Annotated[
         list[str] | None,
         typer.Option(
-            help="What a request may name: named, any, none, or an objective. Repeatable."
+            metavar="WHAT",
+            help="What a request may name: named, any, none, or objectives. Repeatable.",
+            autocompletion=one_of("named", "any", "none", *KNOWN),
         ),
     ] = None,
-    template: Template = "auto",
-    preserve: Annotated[
-        list[str] | None,
-        typer.Option(help="What must survive: code, urls, numbers or citations. Repeatable."),
-    ] = None,
-    device: Device = None,
-    dtype: Annotated[
-        str | None, typer.Option(help="bfloat16, float16 or float32; by itself the device's.")
-    ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Answers in one forward pass.")] = 8,
-    max_new_tokens: Annotated[int, typer.Option(min=1, help="Tokens of an edit.")] = 1024,
-    served_name: Annotated[
-        str | None, typer.Option(help="What clients call the model; else as --model.")
-    ] = None,
-    host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
-    api_key_file: Annotated[
-        Path | None,
-        typer.Option(help="API keys, one a line; else those in METAALIGNER_API_KEY."),
-    ] = None,
-    without_key: Annotated[
-        bool, typer.Option("--without-key", help="Open the door to other machines without a key.")
-    ] = False,
-    engine: Annotated[
-        Engine, typer.Option(help="uvicorn on this machine, or ray: Ray Serve on a cluster.")
-    ] = Engine.uvicorn,
-    workers: Annotated[
-        int, typer.Option(min=1, help="Processes of uvicorn, each with a model of its own.")
-    ] = 1,
-    replicas: Annotated[
-        int, typer.Option(min=1, help="Replicas of Ray Serve, each with a model of its own.")
-    ] = 1,
-    max_replicas: Annotated[
-        int | None, typer.Option(min=1, help="Ray Serve adds replicas up to so many under load.")
-    ] = None,
-    max_waiting: Annotated[
-        int, typer.Option(min=1, help="Answers under way in one process; beyond them, 429.")
-    ] = 1024,
-    max_batch: Annotated[int, typer.Option(min=1, help="Answers in one request.")] = 64,
-    max_body: Annotated[int, typer.Option(min=1, help="Bytes of one request.")] = 2**20,
-    timeout: Annotated[float, typer.Option(help="Seconds of one request; beyond them, 504.")] = 120,
-    grace: Annotated[
-        float, typer.Option(help="Seconds that requests under way are given at the end.")
-    ] = 30,
-    access_log: Annotated[
-        bool, typer.Option("--access-log", help="Log every request, by path and status.")
-    ] = False,
+    preserve: Preserve = None,
 ) -> None:
-    """Serve a checkpoint over HTTP: /align, /align/batch and OpenAI's /v1/completions."""
-    from langchain_metaaligner.serve.settings import ServeSettings, read_keys, require_key
+    """Serve a checkpoint over HTTP, for many apps.
 
-    settings = ServeSettings(
-        model=model,
-        served_name=served_name,
+    Clients post drafts to /align and /align/batch, or prompts to /v1/completions as OpenAI has it.
+    Ctrl-C and SIGTERM end it once the requests under way are answered.
+    """
+    from langchain_metaaligner.serve.settings import require_key
+
+    if engine.engine not in ENGINES:
+        raise SettingError(
+            f"--engine {engine.engine!r} is unknown.{nearest(engine.engine, ENGINES)} "
+            f"Give one of: {', '.join(ENGINES)}."
+        )
+    settings = _settings(aligner, door, limits, engine, objective, allow, preserve)
+    require_key(door.host, settings, door.without_key)
+    if engine.engine == "ray":
+        _serve_by_ray(settings, door, engine)
+    else:
+        _serve_by_uvicorn(settings, door, engine)
+
+
+def _settings(
+    aligner: AlignerOptions,
+    door: DoorOptions,
+    limits: LimitOptions,
+    engine: EngineOptions,
+    objective: list[str] | None,
+    allow: list[str] | None,
+    preserve: list[str] | None,
+) -> ServeSettings:
+    from langchain_metaaligner.serve.settings import ServeSettings, read_keys
+
+    return ServeSettings(
+        model=aligner.model,
+        served_name=door.served_name,
         objectives=objective or ("harmless", "helpful"),
         request_objectives=_allowed(allow),
-        template=template,
+        template=aligner.template,
         preserve=preserve or (),
         model_kwargs={
-            "device": device,
-            "dtype": dtype,
-            "batch_size": batch_size,
-            "max_new_tokens": max_new_tokens,
+            "device": aligner.device,
+            "dtype": engine.dtype,
+            "batch_size": engine.batch_size,
+            "max_new_tokens": limits.max_new_tokens,
         },
-        api_keys=read_keys(api_key_file),
-        max_body_bytes=max_body,
-        max_batch=max_batch,
-        max_waiting=max_waiting,
-        timeout=timeout,
-        grace=grace,
+        api_keys=read_keys(door.api_key_file),
+        max_body_bytes=limits.max_body,
+        max_batch=limits.max_batch,
+        max_waiting=limits.max_waiting,
+        timeout=limits.timeout,
+        grace=limits.grace,
     )
-    require_key(host, settings, without_key)
-    if engine is Engine.ray:
-        if workers > 1:
-            raise SettingError("--workers are uvicorn's. With --engine ray, give --replicas.")
-        from langchain_metaaligner.serve.ray import run_replicas
 
-        run_replicas(settings, host, port, replicas, max_replicas, access_log=access_log)
-        return
-    if replicas > 1 or max_replicas:
-        raise SettingError("--replicas are Ray Serve's. Give --engine ray, or --workers.")
+
+def _serve_by_uvicorn(settings: ServeSettings, door: DoorOptions, engine: EngineOptions) -> None:
     from langchain_metaaligner.serve.server import run_server
 
-    run_server(settings, host, port, workers, access_log)
+    if engine.replicas > 1 or engine.max_replicas:
+        raise SettingError("--replicas are Ray Serve's. Give --engine ray, or --workers.")
+    run_server(settings, door.host, door.port, engine.workers, door.access_log)
+
+
+def _serve_by_ray(settings: ServeSettings, door: DoorOptions, engine: EngineOptions) -> None:
+    if engine.workers > 1:
+        raise SettingError("--workers are uvicorn's. With --engine ray, give --replicas.")
+    from langchain_metaaligner.serve.ray import run_replicas
+
+    run_replicas(
+        settings,
+        door.host,
+        door.port,
+        engine.replicas,
+        engine.max_replicas,
+        access_log=door.access_log,
+    )
 
 
 def _allowed(values: list[str] | None) -> Any:

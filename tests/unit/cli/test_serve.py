@@ -30,7 +30,7 @@ def test_by_itself_it_is_served_to_this_machine_alone(run):
 
 def test_what_is_chosen_is_served(run):
     _, [(settings, host, port, workers, _)] = run(
-        *["-o", "fair", "-o", "Concise: one sentence", "--allow", "fair", "--allow", "honest"],
+        *["-O", "fair", "-O", "Concise: one sentence", "--allow", "fair", "--allow", "honest"],
         *["--host", "0.0.0.0", "--port", "9000", "--workers", "3", "--device", "cpu"],
         METAALIGNER_API_KEY="one,two",
     )
@@ -46,6 +46,7 @@ def test_what_is_chosen_is_served(run):
     [
         (["--host", "0.0.0.0"], "METAALIGNER_API_KEY"),
         (["--replicas", "2"], "--engine ray"),
+        (["--engine", "rai"], "Did you mean 'ray'?"),
         (["--engine", "ray", "--workers", "2"], "--replicas"),
         (["--max-waiting", "3"], "max_batch"),
         (["--api-key-file", "/no/such/file"], "cannot be read"),
