@@ -1,4 +1,4 @@
-# A checkpoint behind HTTP: docker build -t metaaligner . && docker run -p 8000:8000
+# A checkpoint behind HTTP: docker build -t aligner-server .
 #   -e METAALIGNER_API_KEY=… -v models:/models metaaligner --model /models/mine
 FROM python:3.12-slim
 
