@@ -18,8 +18,9 @@ from langchain_metaaligner.edit.node import AlignerNode, objectives_of_request
 from langchain_metaaligner.edit.options import AlignerSettings, EditOptions
 from langchain_metaaligner.edit.plan import Edit
 from langchain_metaaligner.edit.record import Alignment
+from langchain_metaaligner.edit.requests import requested_objectives
 from langchain_metaaligner.errors import MetaAlignerError
-from langchain_metaaligner.objectives import distinct_objectives, requested_objectives
+from langchain_metaaligner.objectives import distinct_objectives
 
 T = TypeVar("T")
 Pairs = Sequence[tuple[Question, str | AIMessage]]
