@@ -40,6 +40,9 @@ class Items(Protocol[T_co]):
 Objectives = Items[str | Objective] | Mapping[str, str]
 """Objectives by name, as ``"Name: description"``, or as `Objective`."""
 
+TemplateName = Literal["auto", "HH-RLHF", "UltraFeedback", "IMHI"]
+"""The templates by name; "auto" goes by the checkpoint."""
+
 
 class AlignerOptions(TypedDict, total=False):
     """The options that `MetaAlignerRunnable` and `MetaAlignerMiddleware` share."""
@@ -50,7 +53,7 @@ class AlignerOptions(TypedDict, total=False):
     llm: Runnable[Any, Any] | None
     model_kwargs: Mapping[str, Any]
     caution: float | None
-    template: Literal["auto", "HH-RLHF", "UltraFeedback", "IMHI"] | EditTemplate
+    template: TemplateName | EditTemplate
     on_failure: Literal["original", "raise"]
     on_missing_question: Literal["original", "raise"]
     preserve: Sequence[Preserved]
