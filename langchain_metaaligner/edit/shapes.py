@@ -142,6 +142,12 @@ class MessageShape:
     def _update(self, alignment: Alignment) -> dict[str, Any]:
         record = {"metaaligner": alignment.record()}
         about, extra = self.message.response_metadata, self.message.additional_kwargs
+        if alignment.decision == "refused":  # nothing that a model has made goes out
+            return {
+                "content": alignment.text,
+                "response_metadata": {**without_old(about), **record},
+                "additional_kwargs": {},
+            }
         if alignment.decision != "edited":
             return {"response_metadata": {**about, **record}, "additional_kwargs": extra}
         return {
@@ -183,8 +189,13 @@ class RawShape(WholeShape):
 
     def write(self, alignment: Alignment) -> Any:
         """The message in the same form. It has no place for a record."""
-        if alignment.decision != "edited":
+        if alignment.decision not in ("edited", "refused"):
             return self.value
+        if alignment.decision == "refused" and isinstance(self.value, Mapping):
+            named = {key: self.value[key] for key in ("role", "type", "name") if key in self.value}
+            return {**named, "content": alignment.text}
+        if alignment.decision == "refused":
+            return type(self.value)([self.value[0], alignment.text])
         if isinstance(self.value, Mapping):
             return {**self.value, "content": with_text(self.value["content"], alignment.text)}
         return type(self.value)([self.value[0], with_text(self.value[1], alignment.text)])
