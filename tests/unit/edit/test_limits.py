@@ -129,6 +129,7 @@ def record(answer):
 @pytest.mark.parametrize("call", CALLS)
 async def test_the_draft_stands_when_the_time_is_over(call, editor, slow):
     answer, seconds = await answered(call, make(slow, editor, timeout=0.1))
+    slow.over.set()  # before the loop of this test waits for its threads
     assert (answer.content, record(answer)["decision"]) == (DRAFT, "kept")
     assert record(answer)["reason"] == "timeout"
     assert seconds < LONG / 2
@@ -144,6 +145,7 @@ async def test_an_edit_that_is_there_in_time_stands(call, editor):
 @pytest.mark.parametrize("call", [stream, astream])
 async def test_a_live_stream_of_which_nothing_came_gives_the_draft(call, slow):
     answer, _ = await answered(call, make(slow, streaming="live", timeout=0.1))
+    slow.over.set()
     assert (answer.content, record(answer)["reason"]) == (DRAFT, "timeout")
 
 
@@ -158,6 +160,14 @@ class HalfWay(FakeAlignerLLM):
             for chunk in super()._stream(prompt):
                 yield chunk
                 self.over.wait(LONG)
+        finally:
+            self.closed.set()
+
+    async def _astream(self, prompt, *args, **kwargs):
+        try:
+            for chunk in super()._stream(prompt):
+                yield chunk
+                await asyncio.sleep(LONG)
         finally:
             self.closed.set()
 
@@ -204,6 +214,7 @@ async def test_a_check_or_a_gate_that_hangs_is_late(call, kind, slow):
     if kind == "async check" and not asyncio.iscoroutinefunction(call):
         return  # its thread would hold up the end of the tests
     answer, seconds = await answered(call, make(lambda prompt: EDIT, timeout=0.3, **options))
+    slow.over.set()
     assert (answer.content, record(answer)["reason"]) == (DRAFT, "timeout")
     assert record(answer)["rejected"] == EDIT
     assert seconds < LONG / 2
@@ -302,6 +313,7 @@ class TestMaxWaiting:
         aligner = make(slow, "chat", max_waiting=1)
         with pytest.raises(asyncio.TimeoutError):
             await asyncio.wait_for(aligner.ainvoke(value()), 0.1)
+        slow.over.set()
         assert aligner.options.places.under_way == 0
 
     async def test_an_abandoned_stream_gives_its_place_back(self):

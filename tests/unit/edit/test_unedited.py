@@ -47,7 +47,7 @@ SHAPES = {
     "no question, a string": (DRAFT, lambda v: v),
     "raw": ([("human", "How?"), ("ai", DRAFT)], lambda v: v[-1][1]),
     "raw dicts": (
-        {"messages": [{"role": "user", "content": "How?"}, {"role": "ai", "content": DRAFT}]},
+        {
             "messages": [
                 {"role": "user", "content": "How?"},
                 {"role": "assistant", "content": DRAFT},
@@ -201,6 +201,7 @@ class TestOptions:
                 }
             )
 
+    @pytest.mark.filterwarnings("ignore:The function `load")
     def test_it_can_be_pickled_and_dumped(self):
         aligner = MetaAlignerRunnable(
             objectives=["fair"], on_failure="refuse", refusal=TEXT, timeout=2.0, max_waiting=5
