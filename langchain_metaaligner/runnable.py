@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing
 from typing import Any
 
@@ -10,15 +10,14 @@ from langchain_core.callbacks import AsyncCallbackManagerForChainRun, CallbackMa
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import run_in_executor
 from langchain_core.runnables.utils import ConfigurableFieldSpec
+from typing_extensions import Unpack
 
 from langchain_metaaligner.edit.aligner import Aligner, Config, Configs, RunManager, or_error
 from langchain_metaaligner.edit.ask import aask, ask
 from langchain_metaaligner.edit.node import is_state_of_node, streamed_whole
+from langchain_metaaligner.edit.signature import Objectives, RunnableOptions
 from langchain_metaaligner.edit.stream import added_up, astream_edit, stream_edit
 from langchain_metaaligner.errors import SettingError
-from langchain_metaaligner.objectives import Objective
-
-Objectives = Sequence[str | Objective] | None
 
 
 class MetaAlignerRunnable(Aligner):
@@ -68,6 +67,9 @@ class MetaAlignerRunnable(Aligner):
         SettingError: if any other option cannot be used.
     """
 
+    def __init__(self, **options: Unpack[RunnableOptions]) -> None:
+        super().__init__(**options)
+
     @classmethod
     def is_lc_serializable(cls) -> bool:
         """Chains with an aligner can be dumped and loaded."""
@@ -92,7 +94,12 @@ class MetaAlignerRunnable(Aligner):
         ]
 
     def invoke(
-        self, input: Any, config: Config = None, *, objectives: Objectives = None, **kwargs: Any
+        self,
+        input: Any,
+        config: Config = None,
+        *,
+        objectives: Objectives | None = None,
+        **kwargs: Any,
     ) -> Any:
         """The value with its answer corrected, in the shape in which it came.
 
@@ -120,7 +127,12 @@ class MetaAlignerRunnable(Aligner):
         return self._call_with_config(edit, input, config)
 
     async def ainvoke(
-        self, input: Any, config: Config = None, *, objectives: Objectives = None, **kwargs: Any
+        self,
+        input: Any,
+        config: Config = None,
+        *,
+        objectives: Objectives | None = None,
+        **kwargs: Any,
     ) -> Any:
         """The async twin of `invoke`."""
         _refuse(kwargs)
@@ -142,7 +154,7 @@ class MetaAlignerRunnable(Aligner):
         config: Configs = None,
         *,
         return_exceptions: bool = False,
-        objectives: Objectives = None,
+        objectives: Objectives | None = None,
         **kwargs: Any,
     ) -> list[Any]:
         """Many values in one call of the model, whatever ``max_concurrency`` says.
@@ -169,7 +181,7 @@ class MetaAlignerRunnable(Aligner):
         config: Configs = None,
         *,
         return_exceptions: bool = False,
-        objectives: Objectives = None,
+        objectives: Objectives | None = None,
         **kwargs: Any,
     ) -> list[Any]:
         """The async twin of `batch`."""
@@ -191,7 +203,12 @@ class MetaAlignerRunnable(Aligner):
         )
 
     def stream(
-        self, input: Any, config: Config = None, *, objectives: Objectives = None, **kwargs: Any
+        self,
+        input: Any,
+        config: Config = None,
+        *,
+        objectives: Objectives | None = None,
+        **kwargs: Any,
     ) -> Iterator[Any]:
         """Pieces of the corrected value; they add up to what ``invoke`` gives."""
         if is_state_of_node(input, config):
@@ -204,7 +221,7 @@ class MetaAlignerRunnable(Aligner):
         input: Iterator[Any],
         config: Config = None,
         *,
-        objectives: Objectives = None,
+        objectives: Objectives | None = None,
         **kwargs: Any,
     ) -> Iterator[Any]:
         """The same, for a value that itself comes in pieces."""
@@ -220,7 +237,12 @@ class MetaAlignerRunnable(Aligner):
         yield from self._transform_stream_with_config(input, edit, config)
 
     async def astream(
-        self, input: Any, config: Config = None, *, objectives: Objectives = None, **kwargs: Any
+        self,
+        input: Any,
+        config: Config = None,
+        *,
+        objectives: Objectives | None = None,
+        **kwargs: Any,
     ) -> AsyncGenerator[Any, None]:
         """The async twin of `stream`."""
 
@@ -241,7 +263,7 @@ class MetaAlignerRunnable(Aligner):
         input: AsyncIterator[Any],
         config: Config = None,
         *,
-        objectives: Objectives = None,
+        objectives: Objectives | None = None,
         **kwargs: Any,
     ) -> AsyncGenerator[Any, None]:
         """The async twin of `transform`."""

@@ -14,13 +14,14 @@ from langchain_core.runnables.config import get_config_list, run_in_executor
 from langchain_metaaligner.edit import question as upstream
 from langchain_metaaligner.edit.ask import aask, ask, outcome, prepare
 from langchain_metaaligner.edit.exchange import Question, read, read_question
-from langchain_metaaligner.edit.limits import Places
 from langchain_metaaligner.edit.node import AlignerNode, objectives_of_request
 from langchain_metaaligner.edit.options import AlignerSettings, EditOptions
+from langchain_metaaligner.edit.places import Places
 from langchain_metaaligner.edit.plan import Edit
 from langchain_metaaligner.edit.record import Alignment
+from langchain_metaaligner.edit.requests import requested_objectives
 from langchain_metaaligner.errors import MetaAlignerError
-from langchain_metaaligner.objectives import distinct_objectives, requested_objectives
+from langchain_metaaligner.objectives import distinct_objectives
 
 T = TypeVar("T")
 Pairs = Sequence[tuple[Question, str | AIMessage]]

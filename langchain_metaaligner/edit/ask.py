@@ -9,9 +9,9 @@ from dataclasses import replace
 
 from langchain_core.runnables import RunnableConfig
 
+from langchain_metaaligner.edit.deadline import NEVER, Deadline
 from langchain_metaaligner.edit.editor import ModelFailureError
 from langchain_metaaligner.edit.exchange import Exchange
-from langchain_metaaligner.edit.limits import NEVER, Deadline
 from langchain_metaaligner.edit.loop import Caller, Elsewhere, Here, finished
 from langchain_metaaligner.edit.options import EditOptions
 from langchain_metaaligner.edit.plan import EXPLICIT_FORMS, Edit, plan
@@ -48,6 +48,7 @@ def prepare(exchange: Exchange, config: RunnableConfig, options: EditOptions) ->
         config,
         record,
         context=exchange.context,
+        objectives=options.objectives,
         deadline=Deadline(options.timeout),
     )
     if exchange.untouched:
@@ -123,7 +124,7 @@ async def _attempt(edits: Sequence[Edit], options: EditOptions, caller: Caller) 
     rows = [edit for edit in edits for _ in range(options.candidates)]
     prompts = [str(edit.prompt) for edit in rows]
     drafts, configs = [edit.draft for edit in rows], [edit.config for edit in rows]
-    replies = await caller.ask(options.editor, prompts, drafts, configs)
+    replies = await caller.ask(options.editor, (prompts, drafts, configs))
     await settle(edits, replies, time.perf_counter() - started, options, caller)
 
 

@@ -21,13 +21,16 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.base import RunnableBindingBase
 from langchain_core.runnables.fallbacks import RunnableWithFallbacks
 
+from langchain_metaaligner.edit.deadline import NEVER, Deadline
 from langchain_metaaligner.edit.generations import Apart, Generations
 from langchain_metaaligner.edit.in_time import Waiting, ain_time, in_time
-from langchain_metaaligner.edit.limits import NEVER, Deadline
 from langchain_metaaligner.edit.question import EDITING_TAG
 from langchain_metaaligner.edit.unseen import NOSTREAM
 from langchain_metaaligner.errors import MetaAlignerError
 from langchain_metaaligner.models.editing_llm import EditingLLM, no_inherited_limit
+
+Rows = tuple[Sequence[str], Sequence[str], Sequence[RunnableConfig]]
+"""Prompts, the draft in each of them, and the configs of the calls that brought them."""
 
 CUT_OFF = ("length", "max_tokens", "max_output_tokens", "model_length")
 """What providers call the end of an output at its limit of tokens, in lower case."""

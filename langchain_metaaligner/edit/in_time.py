@@ -16,7 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 
-from langchain_metaaligner.edit.limits import Deadline, abandon
+from langchain_metaaligner.edit.deadline import Deadline
 from langchain_metaaligner.errors import LateError
 
 GRACE = 0.1
@@ -48,7 +48,7 @@ class Waiting:
     @property
     def seconds(self) -> float:
         """How long from now on."""
-        return (self.deadline.left or 0.0) + (GRACE if self.told else 0.0)
+        return (self.deadline.left() or 0.0) + (GRACE if self.told else 0.0)
 
     def slices(self, number: int) -> list[slice]:
         """The prompts of each call."""
@@ -96,6 +96,12 @@ async def ain_time(call: AsyncCall, number: int, waiting: Waiting) -> list[Any]:
                 abandon(task)
 
 
+def abandon(task: asyncio.Future[Any]) -> None:
+    """Cancel a task and wait for it no longer, nor let asyncio complain of how it ends."""
+    task.add_done_callback(lambda done: done.cancelled() or done.exception())
+    task.cancel()
+
+
 def _outputs(rows: slice, call: Future[list[Any]] | asyncio.Future[list[Any]]) -> list[Any]:
     return call.result() if call.done() else [LateError()] * (rows.stop - rows.start)
 
@@ -118,7 +124,7 @@ def until_late(tokens: Iterator[Any], deadline: Deadline) -> Iterator[Any]:
     context = contextvars.copy_context()
     threading.Thread(target=context.run, args=[read], name="metaaligner-read", daemon=False).start()
     try:
-        while (token := items.get(timeout=deadline.left)) is not end:
+        while (token := items.get(timeout=deadline.left())) is not end:
             yield token
     except queue.Empty:
         yield LateError()

@@ -14,14 +14,16 @@ import contextvars
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from langchain_core.runnables.config import run_in_executor
 
-from langchain_metaaligner.edit.limits import NEVER, Deadline
+from langchain_metaaligner.edit.deadline import NEVER, Deadline
+from langchain_metaaligner.edit.limit import acall_within, call_within
 
 if TYPE_CHECKING:
-    from langchain_metaaligner.edit.editor import Editor, Reply
+    from langchain_metaaligner.edit.editor import Editor, Reply, Rows
 
 T = TypeVar("T")
 
@@ -29,10 +31,17 @@ T = TypeVar("T")
 class Caller(Protocol):
     """How functions of the user, and the model that edits, are called."""
 
-    async def call(self, function: Callable[..., Any], *args: Any) -> Any:
-        """What a function gives, awaited where it is async."""
+    async def call(
+        self, function: Callable[..., Any], *args: Any, seconds: float | None = None
+    ) -> Any:
+        """What a function gives, awaited where it is async.
 
-    async def ask(self, editor: Editor, *rows: Any) -> list[Reply | Exception]:
+        Raises:
+            TimeLimitError: if it took more than so many seconds.
+            LateError: if it took until the deadline of the answer.
+        """
+
+    async def ask(self, editor: Editor, rows: Rows) -> list[Reply | Exception]:
         """The replies of a model; see `Editor.ask`."""
 
     @staticmethod
@@ -41,18 +50,25 @@ class Caller(Protocol):
 
 
 class Here:
-    """Calls in this thread, one after the other."""
+    """Calls in this thread, one after the other; with a limit of time, in threads of their own."""
 
     def __init__(self, deadline: Deadline = NEVER) -> None:
         self._deadline = deadline
 
-    async def call(self, function: Callable[..., Any], *args: Any) -> Any:
+    async def call(
+        self, function: Callable[..., Any], *args: Any, seconds: float | None = None
+    ) -> Any:
         """What a function gives; where it is async, after a loop of its own has run it."""
-        return self._deadline.call(_called, function, *args)
+        limit = self._deadline.left(seconds)
+        if limit is None:
+            result = function(*args)
+            return _run(result) if inspect.isawaitable(result) else result
+        with self._deadline.kept():
+            return call_within(limit, partial(function, *args))
 
-    async def ask(self, editor: Editor, *rows: Any) -> list[Reply | Exception]:
+    async def ask(self, editor: Editor, rows: Rows) -> list[Reply | Exception]:
         """The replies of a model."""
-        return editor.ask(*rows, self._deadline)
+        return editor.ask(*rows, deadline=self._deadline)
 
     @staticmethod
     async def each(work: Iterable[Awaitable[T]]) -> list[T]:
@@ -66,13 +82,22 @@ class Elsewhere:
     def __init__(self, deadline: Deadline = NEVER) -> None:
         self._deadline = deadline
 
-    async def call(self, function: Callable[..., Any], *args: Any) -> Any:
+    async def call(
+        self, function: Callable[..., Any], *args: Any, seconds: float | None = None
+    ) -> Any:
         """What a function gives."""
-        return await self._deadline.awaited(_acalled(function, *args))
+        limit = self._deadline.left(seconds)
+        if limit is not None:
+            with self._deadline.kept():
+                return await acall_within(limit, partial(function, *args))
+        if inspect.iscoroutinefunction(function):
+            return await function(*args)
+        result = await run_in_executor(None, function, *args)
+        return await result if inspect.isawaitable(result) else result
 
-    async def ask(self, editor: Editor, *rows: Any) -> list[Reply | Exception]:
+    async def ask(self, editor: Editor, rows: Rows) -> list[Reply | Exception]:
         """The replies of a model."""
-        return await editor.aask(*rows, self._deadline)
+        return await editor.aask(*rows, deadline=self._deadline)
 
     @staticmethod
     async def each(work: Iterable[Awaitable[T]]) -> list[T]:
@@ -89,18 +114,6 @@ def finished(coroutine: Coroutine[Any, Any, T]) -> T:
         return result
     coroutine.close()
     raise RuntimeError("A call of sync code waited for an event loop.")
-
-
-def _called(function: Callable[..., Any], *args: Any) -> Any:
-    result = function(*args)
-    return _run(result) if inspect.isawaitable(result) else result
-
-
-async def _acalled(function: Callable[..., Any], *args: Any) -> Any:
-    if inspect.iscoroutinefunction(function):
-        return await function(*args)
-    result = await run_in_executor(None, function, *args)
-    return await result if inspect.isawaitable(result) else result
 
 
 def _run(awaitable: Awaitable[T]) -> T:

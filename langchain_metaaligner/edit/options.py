@@ -16,7 +16,7 @@ from langchain_metaaligner.edit.copies import Checked
 from langchain_metaaligner.edit.editor import Editor
 from langchain_metaaligner.edit.exchange import Keys
 from langchain_metaaligner.edit.gate import RewardGate
-from langchain_metaaligner.edit.limits import Places
+from langchain_metaaligner.edit.places import Places
 from langchain_metaaligner.errors import SettingError
 from langchain_metaaligner.objectives import Objective, distinct_objectives
 from langchain_metaaligner.templates import EditTemplate, template_for
@@ -41,6 +41,7 @@ class EditOptions:
         keys: where question and answer stand in a dict.
         preserve: what of the draft must survive.
         checks: the caller's own checks.
+        check_timeout: the seconds that each of them has.
         gate: the reward model that must find the edit better, if there is one.
         candidates: how many edits are asked for each answer.
         on_failure: what happens when an edit fails.
@@ -58,6 +59,7 @@ class EditOptions:
     keys: Keys
     preserve: tuple[Preserved, ...]
     checks: tuple[BoundCheck, ...]
+    check_timeout: float | None
     gate: RewardGate | None
     candidates: int
     on_failure: OnFailure
@@ -120,7 +122,11 @@ class AlignerSettings(Checked):
     """What of the draft must survive: "code", "urls", "numbers", "citations"."""
 
     checks: tuple[Check, ...] = ()
-    """Checks of your own, sync or async: ``(draft, edit) -> reason`` for refusing, or None."""
+    """Checks of your own, or of `langchain_metaaligner.checks`, sync or async:
+    ``(draft, edit) -> reason`` for refusing, or None; see `Check`."""
+
+    check_timeout: float | None = Field(default=60.0, gt=0)
+    """The seconds that a check has; then the draft stands. None waits for it without end."""
 
     gate: InstanceOf[RewardGate] | None = None
     """A reward model that must find the edit better than the draft."""
@@ -241,6 +247,7 @@ class AlignerSettings(Checked):
             keys=Keys(self.question_key, self.answer_key, self.context_key, self.history_key),
             preserve=self.preserve,
             checks=tuple(map(BoundCheck.of, self.checks)),
+            check_timeout=self.check_timeout,
             gate=self.gate,
             candidates=self.candidates,
             on_failure=self.on_failure,

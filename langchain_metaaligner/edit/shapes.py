@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -157,12 +158,12 @@ class MessageShape:
         }
 
 
-class WholeShape:
+class WholeShape(ABC):
     """A value that no chunks add up to, and which is therefore streamed whole."""
 
+    @abstractmethod
     def write(self, alignment: Alignment) -> Any:
         """The whole value with the final answer in it."""
-        raise NotImplementedError
 
     def divides(self, alignment: Alignment) -> bool:
         """Never."""
@@ -191,14 +192,13 @@ class RawShape(WholeShape):
         """The message in the same form. It has no place for a record."""
         if alignment.decision not in ("edited", "refused"):
             return self.value
-        if alignment.decision == "refused" and isinstance(self.value, Mapping):
-            named = {key: self.value[key] for key in ("role", "type", "name") if key in self.value}
-            return {**named, "content": alignment.text}
-        if alignment.decision == "refused":
-            return type(self.value)([self.value[0], alignment.text])
+        refused = alignment.decision == "refused"  # nothing that a model has made goes out
         if isinstance(self.value, Mapping):
-            return {**self.value, "content": with_text(self.value["content"], alignment.text)}
-        return type(self.value)([self.value[0], with_text(self.value[1], alignment.text)])
+            shown = {key: self.value[key] for key in ("role", "type", "name") if key in self.value}
+            content = alignment.text if refused else with_text(self.value["content"], alignment.text)
+            return {**(shown if refused else self.value), "content": content}
+        content = alignment.text if refused else with_text(self.value[1], alignment.text)
+        return type(self.value)([self.value[0], content])
 
 
 @dataclass(frozen=True)

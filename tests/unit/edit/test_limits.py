@@ -14,7 +14,7 @@ from langchain_core.runnables import RunnableLambda
 
 from langchain_metaaligner import MetaAlignerRunnable
 from langchain_metaaligner.edit.gate import RewardGate
-from langchain_metaaligner.edit.limits import Places
+from langchain_metaaligner.edit.places import Places
 from langchain_metaaligner.errors import EditRejectedError, SettingError
 from langchain_metaaligner.testing import FakeAlignerLLM
 
