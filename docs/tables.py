@@ -39,17 +39,17 @@ def objectives() -> str:
         rows.append(
             (
                 f"`{name}`",
-                ", ".join(f"`{alias}`" for alias in also),
-                ", ".join(template.name for template in trained),
                 "<br>".join(texts or [f"{LABELS[name]}: {objective.description}"]),
+                ", ".join(template.name for template in trained),
+                ", ".join(f"`{alias}`" for alias in also),
             )
         )
-    return table(("Name", "Also", "Trained in", "Text in the prompt"), rows)
+    return table(("Name", "Text in the prompt", "Trained in", "Also called"), rows)
 
 
 def templates() -> str:
     return "\n\n".join(
-        f"**{template.name}**, {mode}:\n\n```text\n{getattr(template, mode)}\n```"
+        f"**{template.name}**, {mode}:\n\n```{{ .text .wrap }}\n{getattr(template, mode)}\n```"
         for template in TEMPLATES.values()
         for mode in ("better", "equal")
     )

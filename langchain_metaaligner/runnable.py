@@ -15,9 +15,12 @@ from typing_extensions import Unpack
 from langchain_metaaligner.edit.aligner import Aligner, Config, Configs, RunManager, or_error
 from langchain_metaaligner.edit.ask import aask, ask
 from langchain_metaaligner.edit.node import is_state_of_node, streamed_whole
-from langchain_metaaligner.edit.signature import Objectives, RunnableOptions
+from langchain_metaaligner.edit.signature import Objectives as Named
+from langchain_metaaligner.edit.signature import RunnableOptions
 from langchain_metaaligner.edit.stream import added_up, astream_edit, stream_edit
 from langchain_metaaligner.errors import SettingError
+
+Objectives = Named | None
 
 
 class MetaAlignerRunnable(Aligner):
@@ -98,7 +101,7 @@ class MetaAlignerRunnable(Aligner):
         input: Any,
         config: Config = None,
         *,
-        objectives: Objectives | None = None,
+        objectives: Objectives = None,
         **kwargs: Any,
     ) -> Any:
         """The value with its answer corrected, in the shape in which it came.
@@ -131,7 +134,7 @@ class MetaAlignerRunnable(Aligner):
         input: Any,
         config: Config = None,
         *,
-        objectives: Objectives | None = None,
+        objectives: Objectives = None,
         **kwargs: Any,
     ) -> Any:
         """The async twin of `invoke`."""
@@ -154,7 +157,7 @@ class MetaAlignerRunnable(Aligner):
         config: Configs = None,
         *,
         return_exceptions: bool = False,
-        objectives: Objectives | None = None,
+        objectives: Objectives = None,
         **kwargs: Any,
     ) -> list[Any]:
         """Many values in one call of the model, whatever ``max_concurrency`` says.
@@ -181,7 +184,7 @@ class MetaAlignerRunnable(Aligner):
         config: Configs = None,
         *,
         return_exceptions: bool = False,
-        objectives: Objectives | None = None,
+        objectives: Objectives = None,
         **kwargs: Any,
     ) -> list[Any]:
         """The async twin of `batch`."""
@@ -207,7 +210,7 @@ class MetaAlignerRunnable(Aligner):
         input: Any,
         config: Config = None,
         *,
-        objectives: Objectives | None = None,
+        objectives: Objectives = None,
         **kwargs: Any,
     ) -> Iterator[Any]:
         """Pieces of the corrected value; they add up to what ``invoke`` gives."""
@@ -221,7 +224,7 @@ class MetaAlignerRunnable(Aligner):
         input: Iterator[Any],
         config: Config = None,
         *,
-        objectives: Objectives | None = None,
+        objectives: Objectives = None,
         **kwargs: Any,
     ) -> Iterator[Any]:
         """The same, for a value that itself comes in pieces."""
@@ -241,7 +244,7 @@ class MetaAlignerRunnable(Aligner):
         input: Any,
         config: Config = None,
         *,
-        objectives: Objectives | None = None,
+        objectives: Objectives = None,
         **kwargs: Any,
     ) -> AsyncGenerator[Any, None]:
         """The async twin of `stream`."""
@@ -263,7 +266,7 @@ class MetaAlignerRunnable(Aligner):
         input: AsyncIterator[Any],
         config: Config = None,
         *,
-        objectives: Objectives | None = None,
+        objectives: Objectives = None,
         **kwargs: Any,
     ) -> AsyncGenerator[Any, None]:
         """The async twin of `transform`."""

@@ -192,13 +192,14 @@ class RawShape(WholeShape):
         """The message in the same form. It has no place for a record."""
         if alignment.decision not in ("edited", "refused"):
             return self.value
-        refused = alignment.decision == "refused"  # nothing that a model has made goes out
-        if isinstance(self.value, Mapping):
-            shown = {key: self.value[key] for key in ("role", "type", "name") if key in self.value}
-            content = alignment.text if refused else with_text(self.value["content"], alignment.text)
-            return {**(shown if refused else self.value), "content": content}
-        content = alignment.text if refused else with_text(self.value[1], alignment.text)
-        return type(self.value)([self.value[0], content])
+        refused, value = alignment.decision == "refused", self.value
+        old = value["content"] if isinstance(value, Mapping) else value[1]
+        content = alignment.text if refused else with_text(old, alignment.text)
+        if not isinstance(value, Mapping):
+            return type(value)([value[0], content])
+        if refused:  # nothing that a model has made goes out
+            value = {key: value[key] for key in ("role", "type", "name") if key in value}
+        return {**value, "content": content}
 
 
 @dataclass(frozen=True)
