@@ -69,6 +69,14 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
         """The middleware's name in the agent."""
         return self._name
 
+    def warm_up(self) -> Alignment:
+        """Load the model and run one edit; see `MetaAlignerRunnable.warm_up`."""
+        return self.aligner.warm_up()
+
+    async def awarm_up(self) -> Alignment:
+        """The async twin of `warm_up`."""
+        return await self.aligner.awarm_up()
+
     def wrap_model_call(
         self,
         request: ModelRequest[Any],
