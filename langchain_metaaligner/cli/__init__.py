@@ -16,7 +16,9 @@ from langchain_metaaligner.cli import (
     doctor,
     generate,
     objectives,
+    playground,
     score,
+    serve,
     train,
 )
 from langchain_metaaligner.cli.command import CommandGroup, add
@@ -38,9 +40,11 @@ app = typer.Typer(
 )
 add(app, demo.demo, group=TRY, examples=demo.EXAMPLES)
 add(app, objectives.objectives, group=TRY, examples=objectives.EXAMPLES)
+add(app, playground.playground, group=TRY, examples=playground.EXAMPLES)
 add(app, doctor.doctor, group=TRY, examples=doctor.EXAMPLES)
 add(app, align.align, group=CORRECT, examples=align.EXAMPLES)
 add(app, align_file.align_file, group=CORRECT, examples=align_file.EXAMPLES)
+add(app, serve.serve, group=CORRECT, examples=serve.EXAMPLES)
 app.add_typer(evaluate, rich_help_panel=MEASURE)
 add(app, generate.generate, group=MEASURE, examples=generate.EXAMPLES)
 add(app, train.train, group=TRAIN, examples=train.EXAMPLES)
