@@ -64,6 +64,10 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
         self._slim = record == "slim"
         self.aligner = MetaAlignerRunnable(**cast("RunnableOptions", options))
 
+    def __repr__(self) -> str:
+        """The options of its aligner."""
+        return f"{type(self).__name__}({self.aligner.__repr_str__(', ')})"
+
     @property
     def name(self) -> str:
         """The middleware's name in the agent."""

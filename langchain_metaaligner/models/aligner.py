@@ -95,6 +95,12 @@ class AlignerLLM(CheckpointLLM):
         """Where LangChain finds the class again."""
         return ["langchain_metaaligner", "models", "aligner"]
 
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """As `EditingLLM`, with the device, also where it was not chosen."""
+        yield from super().__repr_args__()
+        if self.device is None and self.device_map is None:
+            yield "device", best_device()
+
     @property
     def _llm_type(self) -> str:
         return "metaaligner"
