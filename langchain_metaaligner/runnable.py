@@ -14,9 +14,12 @@ from typing_extensions import Unpack
 from langchain_metaaligner.edit.aligner import Aligner, Config, Configs, RunManager, or_error
 from langchain_metaaligner.edit.ask import aask, ask
 from langchain_metaaligner.edit.node import is_state_of_node, streamed_whole
-from langchain_metaaligner.edit.signature import Objectives, RunnableOptions
+from langchain_metaaligner.edit.signature import Objectives as Named
+from langchain_metaaligner.edit.signature import RunnableOptions
 from langchain_metaaligner.edit.stream import added_up, astream_edit, stream_edit
 from langchain_metaaligner.errors import SettingError
+
+Objectives = Named | None
 
 
 class MetaAlignerRunnable(Aligner):
@@ -97,7 +100,7 @@ class MetaAlignerRunnable(Aligner):
         input: Any,
         config: Config = None,
         *,
-        objectives: Objectives | None = None,
+        objectives: Objectives = None,
         **kwargs: Any,
     ) -> Any:
         """The value with its answer corrected, in the shape in which it came.
@@ -130,7 +133,7 @@ class MetaAlignerRunnable(Aligner):
         input: Any,
         config: Config = None,
         *,
-        objectives: Objectives | None = None,
+        objectives: Objectives = None,
         **kwargs: Any,
     ) -> Any:
         """The async twin of `invoke`."""
@@ -153,7 +156,7 @@ class MetaAlignerRunnable(Aligner):
         config: Configs = None,
         *,
         return_exceptions: bool = False,
-        objectives: Objectives | None = None,
+        objectives: Objectives = None,
         **kwargs: Any,
     ) -> list[Any]:
         """Many values in one call of the model, whatever ``max_concurrency`` says.
@@ -180,7 +183,7 @@ class MetaAlignerRunnable(Aligner):
         config: Configs = None,
         *,
         return_exceptions: bool = False,
-        objectives: Objectives | None = None,
+        objectives: Objectives = None,
         **kwargs: Any,
     ) -> list[Any]:
         """The async twin of `batch`."""
@@ -206,7 +209,7 @@ class MetaAlignerRunnable(Aligner):
         input: Any,
         config: Config = None,
         *,
-        objectives: Objectives | None = None,
+        objectives: Objectives = None,
         **kwargs: Any,
     ) -> Iterator[Any]:
         """Pieces of the corrected value; they add up to what ``invoke`` gives."""
@@ -220,7 +223,7 @@ class MetaAlignerRunnable(Aligner):
         input: Iterator[Any],
         config: Config = None,
         *,
-        objectives: Objectives | None = None,
+        objectives: Objectives = None,
         **kwargs: Any,
     ) -> Iterator[Any]:
         """The same, for a value that itself comes in pieces."""
@@ -240,7 +243,7 @@ class MetaAlignerRunnable(Aligner):
         input: Any,
         config: Config = None,
         *,
-        objectives: Objectives | None = None,
+        objectives: Objectives = None,
         **kwargs: Any,
     ) -> AsyncIterator[Any]:
         """The async twin of `stream`."""
@@ -259,7 +262,7 @@ class MetaAlignerRunnable(Aligner):
         input: AsyncIterator[Any],
         config: Config = None,
         *,
-        objectives: Objectives | None = None,
+        objectives: Objectives = None,
         **kwargs: Any,
     ) -> AsyncIterator[Any]:
         """The async twin of `transform`."""

@@ -12,19 +12,31 @@ from langchain_metaaligner.checks.texts import new_sentences, sentences
 from langchain_metaaligner.edit.case import Refusal
 from langchain_metaaligner.errors import SettingError
 
+COURTESIES = (
+    "I hope this helps.",
+    "Let me know if you have any questions.",
+    "Please ask again if you would like more detail or an example.",
+    "Enjoy!",
+    "I am sorry.",
+    "Thank you for asking.",
+)
+"""What an answer may say to its reader whatever was retrieved."""
+
 
 @dataclass(frozen=True)
 class FaithfulToContext:
     """Refuses an edit with a new sentence that is near to none of the retrieved texts.
 
     A sentence that the draft has not word for word must be as near as ``threshold`` to some
-    sentence of the retrieved texts, the question or the draft. Nearness is the cosine of sentence
-    embeddings: it finds what is about something else, and no wrong figure or negation in a sentence
-    that is otherwise alike. For these, add `NothingNew`. Without retrieved texts nothing is refused.
+    sentence of the retrieved texts, the question, the draft or ``courtesies``. Nearness is the
+    cosine of sentence embeddings: it finds what is about something else, and no wrong figure or
+    negation in a sentence that is otherwise alike; add `NothingNew` for figures. Without retrieved
+    texts nothing is refused.
 
     Args:
         embeddings: any LangChain `Embeddings`.
-        threshold: the least cosine, which depends on the model.
+        threshold: the least cosine, which depends on the model; 0.5 is made for all-MiniLM-L6-v2.
+        courtesies: sentences that say nothing of the matter.
 
     Raises:
         SettingError: if these are no embeddings, or the threshold is not between -1 and 1.
@@ -32,6 +44,7 @@ class FaithfulToContext:
 
     embeddings: Embeddings
     threshold: float = 0.5
+    courtesies: tuple[str, ...] = COURTESIES
 
     def __post_init__(self) -> None:
         if not isinstance(self.embeddings, Embeddings):
@@ -53,7 +66,9 @@ class FaithfulToContext:
         ]
         if not context or not new:
             return None
-        sources = [sentence for text in (*context, question, draft) for sentence in sentences(text)]
+        texts = (*context, question, draft)
+        sources = [sentence for text in texts for sentence in sentences(text)]
+        sources += self.courtesies
         vectors = [_unit(vector) for vector in self.embeddings.embed_documents([*new, *sources])]
         for sentence, vector in zip(new, vectors, strict=False):
             nearest = max(_cosine(vector, other) for other in vectors[len(new) :])

@@ -12,8 +12,11 @@ from langchain_metaaligner.checks.texts import new_sentences, sentences
 from langchain_metaaligner.edit.case import Refusal
 from langchain_metaaligner.errors import MissingExtraError, SettingError
 
-SURE = 0.95
-"""How probable a language must be to count."""
+POSSIBLE = 0.05
+"""From which probability on a language may be that of a draft."""
+
+FOREIGN = 0.1
+"""Below which probability a text is in none of the draft's languages."""
 
 LETTERS = 12
 """Letters that a text must have for its language to be asked."""
@@ -53,35 +56,36 @@ class LanguageKept:
 
     def __call__(self, draft: str, edit: str) -> Refusal | None:
         """The refusal, or None."""
-        known = {language for text in _pieces(draft) if (language := self._of(text))}
-        new = new_sentences(_words(draft), _words(edit))
-        for text in (*new, " ".join(new)) if known else ():
-            language = self._of(text)
-            if language and language not in known:
-                languages = " and ".join(sorted(known))
-                detail = f"The edit says {text[:60]!r} in {language}; the draft is in {languages}."
+        known = self._languages(draft)
+        new = new_sentences(_words(draft), _words(edit)) if known else []
+        for text in (*new, " ".join(new)):
+            shares = self._shares(text)
+            if shares and sum(shares.get(language, 0) for language in known) < FOREIGN:
+                foreign, native = (max(some, key=some.__getitem__) for some in (shares, known))
+                detail = f"The edit says {text[:60]!r} in {foreign}; the draft is in {native}."
                 return Refusal("language", detail)
         return None
 
-    def _of(self, text: str) -> str | None:
-        if sum(map(str.isalpha, text)) < LETTERS and not self.detect:
-            return None
-        return (self.detect or _detected)(text)
+    def _languages(self, draft: str) -> dict[str, float]:
+        """The languages that a draft may be written in, one of its sentences or the whole."""
+        words = _words(draft)
+        known: dict[str, float] = {}
+        for text in (*sentences(words), words):
+            known |= {name: p for name, p in self._shares(text).items() if p >= POSSIBLE}
+        return known
+
+    def _shares(self, text: str) -> dict[str, float]:
+        """How probable each language is; nothing where none can be told."""
+        if self.detect is not None:
+            language = self.detect(text)
+            return {language: 1.0} if language else {}
+        if sum(map(str.isalpha, text)) < LETTERS:
+            return {}
+        return dict(_identifier().rank(text))
 
 
 def _words(text: str) -> str:
     return _NO_WORDS.sub(" ", text)
-
-
-def _pieces(text: str) -> list[str]:
-    """A text as a whole, and its sentences."""
-    words = _words(text)
-    return [words, *sentences(words)]
-
-
-def _detected(text: str) -> str | None:
-    language, probability = _identifier().classify(text)
-    return str(language) if probability >= SURE else None
 
 
 @functools.lru_cache(maxsize=1)
@@ -90,4 +94,4 @@ def _identifier() -> Any:
         from py3langid.langid import MODEL_FILE, LanguageIdentifier
     except ImportError as missing:
         raise MissingExtraError("Telling languages apart", "checks") from missing
-    return LanguageIdentifier.from_pickled_model(MODEL_FILE, norm_probs=True)
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

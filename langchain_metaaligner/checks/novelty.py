@@ -22,48 +22,17 @@ _URL = re.compile(
 _LIST_MARK = re.compile(r"^[ \t]*(?:[-*+][ \t]+)?\d+[.)](?=\s)", re.MULTILINE)
 _NUMBER = re.compile(r"\d+(?:[.,:/'\u2019\u00a0\u202f]\d+)*")
 _GROUPED = re.compile(r"\d{1,3}(?:([.,'\u2019\u00a0\u202f])\d{3})(?:\1\d{3})*")
-_START = re.compile(r"(?:^|[.!?:…]|\n)[\s\"'“”‘’«»(\[*_#>-]*$")
-_CAPITALISED = re.compile(
-    r"(?:[^\W\d_]+\.)?[^\W\d_]+(?:[-'’][^\W\d_]+)*"  # a word, an initial or title before it
+_CAPITALISED = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
+_UP_TO_19 = (
+    "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+    "seventeen eighteen nineteen"
 )
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
+_LARGE = {"dozen": 12, "hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9}
 _WORD_NUMBERS = {
-    word: str(number)
-    for number, word in enumerate(
-        [
-            "two",
-            "three",
-            "four",
-            "five",
-            "six",
-            "seven",
-            "eight",
-            "nine",
-            "ten",
-            "eleven",
-            "twelve",
-            "thirteen",
-            "fourteen",
-            "fifteen",
-            "sixteen",
-            "seventeen",
-            "eighteen",
-            "nineteen",
-        ],
-        start=2,
-    )
-} | {
-    word: str(number)
-    for number, word in (
-        *zip(
-            range(20, 100, 10),
-            ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"],
-        ),
-        (12, "dozen"),
-        (100, "hundred"),
-        (1000, "thousand"),
-        (1000000, "million"),
-        (1000000000, "billion"),
-    )
+    **{word: str(value) for value, word in enumerate(_UP_TO_19.split(), start=2)},
+    **{word: str(10 * value) for value, word in enumerate(_TENS.split(), start=2)},
+    **{word: str(value) for word, value in _LARGE.items()},
 }
 
 
@@ -75,9 +44,9 @@ class NothingNew:
 
     - Numbers are compared by value: ``1,000`` is ``1000``, and in English ``four`` is ``4``.
       Numbers of list items do not count.
-    - Names are capitalised words that stand inside of a sentence, and two or more in a row
-      anywhere. A single word at the beginning of a sentence is not known for a name, and languages
-      that capitalise all nouns or have no capitals want a recogniser of their own (``recognise``).
+    - Names are capitalised words inside of a sentence. Its first word is not known for a name, and
+      languages that capitalise all nouns or have no capitals want a recogniser of their own
+      (``recognise``).
     - Addresses are URLs, e-mail addresses and bare domains.
 
     Args:
@@ -143,9 +112,9 @@ def urls(text: str) -> list[str]:
 
 
 def numbers(text: str) -> list[str]:
-    """The numbers in a text, those in addresses and of list items aside.
+    r"""The numbers in a text, those in addresses and of list items aside.
 
-    >>> numbers("1. Take 2 pills.\\n2. Wait four hours, till 10:30.")
+    >>> numbers("1. Take 2 pills.\n2. Wait four hours, till 10:30.")
     ['2', 'four', '10:30']
     """
     plain = _LIST_MARK.sub(" ", _plain(text))
@@ -159,33 +128,36 @@ def names(text: str) -> list[str]:
     """The names in a text, by their capitals.
 
     >>> names("Ask Dr. Okafor in Lagos. Marie Curie knew. Wash it, and I dry it.")
-    ['Dr. Okafor', 'Lagos', 'Marie Curie']
+    ['Dr. Okafor', 'Lagos', 'Curie']
     """
     plain = _plain(text)
-    found: list[tuple[int, int]] = []  # where runs of capitalised words begin and end
+    runs: list[tuple[int, int]] = []  # where runs of capitalised words begin and end
     for word in _CAPITALISED.finditer(plain):
-        if not _is_capitalised(word[0]):
+        if not _is_capitalised(word[0]) or _begins_sentence(plain, word.start()):
             continue
-        between = plain[found[-1][1] : word.start()] if found else ""
-        title = found and plain[slice(*found[-1])].split()[-1] in _TITLES
-        if found and (between == " " or (title and between == ". ")):
-            found[-1] = (found[-1][0], word.end())
+        last = plain[slice(*runs[-1])].rpartition(" ")[2] if runs else ""
+        between = plain[runs[-1][1] : word.start()] if runs else ""
+        if runs and (between == " " or (between == ". " and last in _TITLES)):
+            runs[-1] = (runs[-1][0], word.end())
         else:
-            found.append((word.start(), word.end()))
-    return [
-        plain[start:end]
-        for start, end in found
-        if " " in plain[start:end] or not _START.search(plain[:start])
-    ]
+            runs.append((word.start(), word.end()))
+    return [plain[start:end] for start, end in runs]
 
 
 _TITLES = ("Dr", "Mr", "Mrs", "Ms", "Prof", "St")
+_PRONOUNS = ("I", "I'm", "I'll", "I've", "I'd")
 
 
 def _is_capitalised(word: str) -> bool:
-    if word in ("I", "I'm", "I'll", "I've", "I'd", "I’m", "I’ll", "I’ve", "I’d"):
+    if word.replace("’", "'") in _PRONOUNS:
         return False
     return word[0].isupper() and (len(word) > 1 or not word.isascii())
+
+
+def _begins_sentence(text: str, at: int) -> bool:
+    before = text[max(0, at - 40) : at].rstrip(" \t\"'“”‘’«»([*_#>-")
+    title = before[:-1].rpartition(" ")[2] in _TITLES
+    return not before or (before[-1] in ".!?:…\n" and not title)
 
 
 def _plain(text: str) -> str:

@@ -77,15 +77,16 @@ class JSONKept:
 
 
 def json_of(text: str) -> list[Any]:
-    """The JSON objects and arrays in a text: the whole text, or those in fenced blocks.
+    r"""The JSON objects and arrays in a text: the whole text, or those in fenced blocks.
 
-    >>> json_of('Here it is:\\n```json\\n{"a": 1}\\n```')
+    >>> json_of('Here it is:\n```json\n{"a": 1}\n```')
     [{'a': 1}]
     """
     whole = _parsed(text)
     if whole is not None:
         return [whole]
-    blocks = (_parsed(token.content) for token in _tokens(text) if token.type == "fence")
+    tokens = _tokens(text) if "```" in text or "~~~" in text else []
+    blocks = (_parsed(token.content) for token in tokens if token.type == "fence")
     return [value for value in blocks if value is not None]
 
 
@@ -157,7 +158,7 @@ def _validator(schema: Mapping[str, Any]) -> Any:
 
 @dataclass(frozen=True)
 class CodeKept:
-    """Refuses an edit in which a code block is changed, new, missing, or in another place.
+    r"""Refuses an edit in which a code block is changed, new, missing, or in another place.
 
     Blocks are those of Markdown, fenced or indented. (``preserve=["code"]`` asks for less: what the
     draft has must be there, and more may be.)
@@ -165,7 +166,7 @@ class CodeKept:
     Args:
         spans: whether code in single backticks counts as well.
 
-    >>> CodeKept()("Run it:\\n```sh\\nls\\n```", "Please run it:\\n```sh\\nls -l\\n```").reason
+    >>> CodeKept()("Run it:\n```sh\nls\n```", "Please run it:\n```sh\nls -l\n```").reason
     'code'
     """
 

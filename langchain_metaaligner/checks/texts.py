@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
 from langchain_metaaligner.edit.case import Refusal
 from langchain_metaaligner.errors import SettingError
 
-_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|(?<=[。！？।])|\n+")
+_SENTENCE = re.compile(r"\S.*?(?:[.!?…][\"'”’»)\]]*(?=\s|$)|[。！？।]|$)", re.MULTILINE)
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences and lines of a text, without white space around them.
+    r"""The sentences and lines of a text, without white space around them.
 
-    >>> sentences("Wash it cold. Dry it flat!\\n- Done")
+    >>> sentences("Wash it cold. Dry it flat!\n- Done")
     ['Wash it cold.', 'Dry it flat!', '- Done']
     """
-    return [part.strip() for part in _END.split(text) if part.strip()]
+    return [part.strip() for part in _SENTENCE.findall(text)]
 
 
 def new_sentences(draft: str, edit: str) -> list[str]:
@@ -50,13 +51,8 @@ class LengthKept:
     shorter: float | None = 0.75
 
     def __post_init__(self) -> None:
-        for name, value, most in (("longer", self.longer, None), ("shorter", self.shorter, 1)):
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            if value is not None and not (
-                number and value >= 0 and (most is None or value <= most)
-            ):
-                allowed = "from 0 on" if most is None else f"from 0 to {most}"
-                raise SettingError(f"LengthKept: {name}={value!r}. Give a number {allowed}.")
+        _require_part("longer", self.longer, most=math.inf)
+        _require_part("shorter", self.shorter, most=1)
         if self.longer is None and self.shorter is None:
             raise SettingError("LengthKept has no limit. Give longer=, shorter=, or both.")
 
@@ -68,3 +64,10 @@ class LengthKept:
         if not too_long and not too_short:
             return None
         return Refusal("length", f"The edit has {after:,} characters, the draft {before:,}.")
+
+
+def _require_part(name: str, value: float | None, most: float) -> None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if value is not None and not (number and 0 <= value <= most):
+        allowed = "from 0 on" if math.isinf(most) else f"from 0 to {most}"
+        raise SettingError(f"LengthKept: {name}={value!r}. Give a number {allowed}, or None.")

@@ -7,8 +7,8 @@ here, once; `tests/unit/test_typed.py` keeps this list and the fields together.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, Protocol, SupportsIndex, TypeVar
 
 from langchain_core.runnables import Runnable
 from typing_extensions import Required, TypedDict
@@ -18,14 +18,26 @@ from langchain_metaaligner.edit.gate import RewardGate
 from langchain_metaaligner.objectives import Objective
 from langchain_metaaligner.templates import EditTemplate
 
-# A string alone is also a sequence of strings: lists and tuples are what finds that mistake.
-Objectives = (
-    list[str]
-    | list[Objective]
-    | list[str | Objective]
-    | tuple[str | Objective, ...]
-    | Mapping[str, str]
-)
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Items(Protocol[T_co]):
+    """A list or a tuple, and no string, whose ``in`` takes nothing but strings."""
+
+    def __contains__(self, value: object, /) -> bool:
+        """Whether a value is among the items."""
+
+    def __iter__(self) -> Iterator[T_co]:
+        """The items."""
+
+    def __getitem__(self, at: SupportsIndex, /) -> T_co:
+        """The item at a place."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+
+Objectives = Items[str | Objective] | Mapping[str, str]
 """Objectives by name, as ``"Name: description"``, or as `Objective`."""
 
 
