@@ -16,6 +16,7 @@ from langchain_metaaligner.cli import (
     doctor,
     generate,
     objectives,
+    playground,
     score,
     serve,
     train,
@@ -39,6 +40,7 @@ app = typer.Typer(
 )
 add(app, demo.demo, group=TRY, examples=demo.EXAMPLES)
 add(app, objectives.objectives, group=TRY, examples=objectives.EXAMPLES)
+add(app, playground.playground, group=TRY, examples=playground.EXAMPLES)
 add(app, doctor.doctor, group=TRY, examples=doctor.EXAMPLES)
 add(app, align.align, group=CORRECT, examples=align.EXAMPLES)
 add(app, align_file.align_file, group=CORRECT, examples=align_file.EXAMPLES)
