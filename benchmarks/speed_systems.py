@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from transformers import GenerationConfig
 
+from langchain_metaaligner.decode.complete import complete
 from langchain_metaaligner.decode.row import GUESSES, Decoding
-from langchain_metaaligner.decode.sharing import complete
 from langchain_metaaligner.models.checkpoint import Checkpoint
 
 Outputs = list[list[int]]

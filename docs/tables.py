@@ -3,21 +3,26 @@
 A page holds each such section between ``<!-- begin: name -->`` and ``<!-- end: name -->``.
 """
 
+import html
+import json
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 os.environ.update(COLUMNS="80", TERMINAL_WIDTH="80", NO_COLOR="1", TYPER_USE_RICH="0")
 
+import gallery as gallery_run
 import paper_tables
 import yaml
+from typer.core import TyperGroup
+from typer.main import get_command
 from typer.testing import CliRunner
 
+from langchain_metaaligner import Alignment
 from langchain_metaaligner.cli import app
-from langchain_metaaligner.cli.data import data
-from langchain_metaaligner.cli.evaluate import evaluate
 from langchain_metaaligner.models.published import PUBLISHED
 from langchain_metaaligner.objectives import ALIASES, KNOWN, LABELS
 from langchain_metaaligner.templates import TEMPLATES
@@ -34,17 +39,17 @@ def objectives() -> str:
         rows.append(
             (
                 f"`{name}`",
-                ", ".join(f"`{alias}`" for alias in also),
-                ", ".join(template.name for template in trained),
                 "<br>".join(texts or [f"{LABELS[name]}: {objective.description}"]),
+                ", ".join(template.name for template in trained),
+                ", ".join(f"`{alias}`" for alias in also),
             )
         )
-    return table(("Name", "Also", "Trained in", "Text in the prompt"), rows)
+    return table(("Name", "Text in the prompt", "Trained in", "Also called"), rows)
 
 
 def templates() -> str:
     return "\n\n".join(
-        f"**{template.name}**, {mode}:\n\n```text\n{getattr(template, mode)}\n```"
+        f"**{template.name}**, {mode}:\n\n```{{ .text .wrap }}\n{getattr(template, mode)}\n```"
         for template in TEMPLATES.values()
         for mode in ("better", "equal")
     )
@@ -65,20 +70,37 @@ def checkpoints() -> str:
 
 
 def commands() -> str:
-    names = [command.name or command.callback.__name__ for command in app.registered_commands]
-    return "\n\n".join(map(shown_help, ([], *([name] for name in names))))
+    rows = [
+        (f"[`metaaligner {' '.join(words)}`](commands/{'-'.join(words)}.md)", sentence)
+        for words, sentence in _leaves(get_command(app))
+    ]
+    return table(("Command", "What it does"), rows)
 
 
-def data_commands() -> str:
-    return "\n\n".join(shown_help(["data", one.name]) for one in data.registered_commands)
+def _leaves(group: TyperGroup, *before: str) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Every command that does something, with its words and the first line of its help."""
+    for name, command in group.commands.items():
+        if command.hidden:
+            continue
+        if isinstance(command, TyperGroup):
+            yield from _leaves(command, *before, name)
+        else:
+            yield (*before, name), (command.help or "").strip().partition("\n")[0]
 
 
-def evaluate_commands() -> str:
-    return "\n\n".join(shown_help(["evaluate", _name(one)]) for one in evaluate.registered_commands)
+def command_pages() -> Iterator[tuple[str, Sequence[Callable[[], str]]]]:
+    """A page for each command; one that is new begins with its help alone."""
+    for words, sentence in _leaves(get_command(app)):
+        name = f"commands/{'-'.join(words)}.md"
+        path = DOCS / name
+        if not path.exists() and "--check" not in sys.argv:
+            title = f"# `metaaligner {' '.join(words)}`\n\n{sentence}\n\n## Options\n\n"
+            path.write_text(f"{title}<!-- begin: options -->\n<!-- end: options -->\n")
 
+        def options(words: Sequence[str] = words) -> str:
+            return shown_help(list(words))
 
-def _name(command) -> str:
-    return command.name or command.callback.__name__
+        yield name, (options,)
 
 
 def quality() -> str:
@@ -117,6 +139,39 @@ def floors() -> str:
     return table(("Room", "What is in it", "May import", "Extras"), rows)
 
 
+def gallery() -> str:
+    return "\n\n".join(_card(case, edit) for case, edit in _edits())
+
+
+def hero() -> str:
+    return _card(*next(_edits()))
+
+
+def _edits() -> Iterator[tuple[dict[str, Any], Alignment]]:
+    """The drafts of the gallery, good edits first, each with the record of its edit."""
+    records = json.loads((DOCS / "gallery" / "edits.json").read_text(encoding="utf-8"))
+    cases = zip(gallery_run.drafts(), (Alignment(**record) for record in records), strict=True)
+    return iter(sorted(cases, key=lambda one: not one[0]["good"]))
+
+
+def _card(case: dict[str, Any], edit: Alignment) -> str:
+    marks = {"same": "{}", "removed": "<del>{}</del>", "added": "<ins>{}</ins>"}
+    text = "".join(marks[change].format(_escaped(piece)) for change, piece in edit.changes())
+    tone = "good" if case["good"] else "bad"
+    return (
+        f'<div class="edit"><p class="edit-head"><b>{_escaped(edit.question)}</b> · '
+        f"{', '.join(edit.objectives)}</p>\n"
+        f'<div class="edit-text">{text}</div>\n'
+        f'<p class="edit-head"><span class="{tone}">{edit.decision}</span> '
+        f"{_escaped(case['note'])}</p></div>"
+    )
+
+
+def _escaped(text: str) -> str:
+    """As HTML on one line, safe from Markdown."""
+    return html.escape(text).replace("\n", "<br>").replace("`", "&#96;").replace("*", "&#42;")
+
+
 def paper() -> str:
     return paper_tables.fill(None)
 
@@ -135,12 +190,13 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 SECTIONS: dict[str, Sequence[Callable[[], str]]] = {
     "architecture.md": (floors,),
+    "gallery.md": (gallery,),
+    "index.md": (hero,),
     "objectives.md": (objectives, templates),
     "models.md": (checkpoints,),
-    "commands.md": (commands, evaluate_commands),
+    "commands.md": (commands,),
     "bundled.md": (natural, quality),
     "speed.md": (speed,),
-    "data.md": (data_commands,),
     "comparison.md": (miniature_hh_rlhf, miniature_ultrafeedback),
     "paper.md": (paper,),
 }
@@ -160,8 +216,11 @@ def fresh(page: str, makers: Sequence[Callable[[], str]]) -> str:
 
 def main() -> None:
     stale = []
-    for name, makers in SECTIONS.items():
+    for name, makers in (*SECTIONS.items(), *command_pages()):
         path = DOCS / name
+        if not path.exists():
+            stale.append(f"docs/{name}")
+            continue
         page = path.read_text(encoding="utf-8")
         wanted = fresh(page, makers)
         if page != wanted and "--check" in sys.argv:

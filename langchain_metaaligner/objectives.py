@@ -236,7 +236,7 @@ def parse_objectives(value: Any) -> tuple[Objective, ...]:
         )
     if isinstance(value, Mapping):
         value = [_keyed(*item) for item in value.items()]
-    objectives = tuple(parse_objective(one) for one in value)
+    objectives = tuple(map(parse_objective, value))
     if not objectives:
         raise ObjectiveError(
             "objectives is empty, so there is nothing to improve. "
@@ -271,7 +271,7 @@ def distinct_objectives(value: Any) -> tuple[Objective, ...]:
     objectives = parse_objectives(value)
     seen: set[str] = set()
     for objective in objectives:
-        name = _same_name(objective.name)
+        name = same_name(objective.name)
         if name in seen:
             raise ObjectiveError(
                 f"The objective {objective.name!r} is given twice. Name each objective once."
@@ -280,53 +280,11 @@ def distinct_objectives(value: Any) -> tuple[Objective, ...]:
     return objectives
 
 
-def requested_objectives(
-    value: Any, own: Iterable[Objective], allowed: str | Iterable[Objective]
-) -> tuple[Objective, ...]:
-    """The objectives that a request asks for, as far as an aligner lets requests choose.
+def same_name(name: str) -> str:
+    """What two names of one objective have in common.
 
-    Args:
-        value: what the request gives.
-        own: the aligner's own objectives, which a request may always name.
-        allowed: "named" (known names, and those of the aligner's own), "any" (texts too), "none",
-            or those that may be named.
-
-    Raises:
-        ObjectiveError: as `distinct_objectives`; if the request may not ask for that.
-
-    >>> requested_objectives(["fair"], [], "named")[0].name
-    'fair'
+    >>> same_name("Humour") == same_name("humor")
+    True
     """
-    if allowed == "any":
-        return distinct_objectives(value)
-    if allowed == "none":
-        raise ObjectiveError(
-            f"A request asks for the objectives {value!r:.200}, and this aligner takes none from "
-            'requests. To allow it, use request_objectives="named".'
-        )
-    menu = {_same_name(one.name): one for one in KNOWN.values()} if allowed == "named" else {}
-    extra = own if isinstance(allowed, str) else allowed
-    menu |= {_same_name(one.name): one for one in extra}
-    if isinstance(value, Objective | str) or not isinstance(value, Iterable):
-        return parse_objectives(value)
-    if isinstance(value, Mapping):
-        value = parse_objectives(value)
-    return distinct_objectives([_chosen(one, menu) for one in value])
-
-
-def _chosen(value: Any, menu: Mapping[str, Objective]) -> Objective:
-    objective = menu.get(_same_name(value)) if isinstance(value, str) else value
-    if isinstance(objective, Objective) and objective in menu.values():
-        return objective
-    names = [one.name for one in menu.values()]
-    raise ObjectiveError(
-        f"A request asks for the objective {value!r:.200}, which this aligner does not offer."
-        f"{nearest(str(value), names)} A request may name: {', '.join(names)}. "
-        'To allow texts of its own, use request_objectives="any".'
-    )
-
-
-def _same_name(name: str) -> str:
-    """What two names of one objective have in common."""
     known = known_objective(name)
     return known.name if known else re.sub(r"[\s\-]+", "_", name.strip().casefold())

@@ -2,45 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from dataclasses import replace
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForChainRun, CallbackManagerForChainRun
-from langchain_core.messages import AIMessage
-from langchain_core.runnables import Runnable, RunnableConfig
-from langchain_core.runnables.config import get_config_list, run_in_executor
+from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import run_in_executor
 from langchain_core.runnables.utils import ConfigurableFieldSpec
+from typing_extensions import Unpack
 
-from langchain_metaaligner.edit import question as upstream
-from langchain_metaaligner.edit.ask import aask, ask, outcome, prepare
-from langchain_metaaligner.edit.exchange import Question, read, read_question
-from langchain_metaaligner.edit.node import (
-    AlignerNode,
-    is_state_of_node,
-    objectives_of_request,
-    streamed_whole,
-)
-from langchain_metaaligner.edit.options import AlignerSettings, EditOptions
-from langchain_metaaligner.edit.plan import Edit
-from langchain_metaaligner.edit.record import Alignment
+from langchain_metaaligner.edit.aligner import Aligner, Config, Configs, RunManager, or_error
+from langchain_metaaligner.edit.ask import aask, ask
+from langchain_metaaligner.edit.node import is_state_of_node, streamed_whole
+from langchain_metaaligner.edit.signature import Objectives as Named
+from langchain_metaaligner.edit.signature import RunnableOptions
 from langchain_metaaligner.edit.stream import added_up, astream_edit, stream_edit
-from langchain_metaaligner.errors import MetaAlignerError, SettingError
-from langchain_metaaligner.objectives import (
-    Objective,
-    distinct_objectives,
-    requested_objectives,
-)
+from langchain_metaaligner.errors import SettingError
 
-T = TypeVar("T")
-Pairs = Sequence[tuple[Question, str | AIMessage]]
-Objectives = Sequence[str | Objective] | None
-Config = RunnableConfig | None
-Configs = RunnableConfig | list[RunnableConfig] | None
-RunManager = CallbackManagerForChainRun | AsyncCallbackManagerForChainRun
+Objectives = Named | None
 
 
-class MetaAlignerRunnable(AlignerSettings):
+class MetaAlignerRunnable(Aligner):
     """Corrects the answer that a chain's model gave, on the objectives that you name.
 
     It takes what a model, parser, agent or RAG chain gives, and gives back the same shape with the
@@ -87,9 +69,8 @@ class MetaAlignerRunnable(AlignerSettings):
         SettingError: if any other option cannot be used.
     """
 
-    def _renew(self) -> None:
-        super()._renew()
-        upstream.watch(self)  # prompts are captured from now on, for ``llm | aligner``
+    def __init__(self, **options: Unpack[RunnableOptions]) -> None:
+        super().__init__(**options)
 
     @classmethod
     def is_lc_serializable(cls) -> bool:
@@ -115,7 +96,12 @@ class MetaAlignerRunnable(AlignerSettings):
         ]
 
     def invoke(
-        self, input: Any, config: Config = None, *, objectives: Objectives = None, **kwargs: Any
+        self,
+        input: Any,
+        config: Config = None,
+        *,
+        objectives: Objectives = None,
+        **kwargs: Any,
     ) -> Any:
         """The value with its answer corrected, in the shape in which it came.
 
@@ -143,7 +129,12 @@ class MetaAlignerRunnable(AlignerSettings):
         return self._call_with_config(edit, input, config)
 
     async def ainvoke(
-        self, input: Any, config: Config = None, *, objectives: Objectives = None, **kwargs: Any
+        self,
+        input: Any,
+        config: Config = None,
+        *,
+        objectives: Objectives = None,
+        **kwargs: Any,
     ) -> Any:
         """The async twin of `invoke`."""
         _refuse(kwargs)
@@ -182,7 +173,7 @@ class MetaAlignerRunnable(AlignerSettings):
         ) -> list[Any]:
             answers = self._all_prepared(values, run_manager, config, objectives)
             ask(answers, self.options)
-            return [_or_error(self._written, answer) for answer in answers]
+            return [or_error(self._written, answer) for answer in answers]
 
         return self._batch_with_config(edit, inputs, config, return_exceptions=return_exceptions)
 
@@ -207,14 +198,19 @@ class MetaAlignerRunnable(AlignerSettings):
                 None, self._all_prepared, values, run_manager, config, objectives
             )
             await aask(answers, self.options)
-            return [_or_error(self._written, answer) for answer in answers]
+            return [or_error(self._written, answer) for answer in answers]
 
         return await self._abatch_with_config(
             edit, inputs, config, return_exceptions=return_exceptions
         )
 
     def stream(
-        self, input: Any, config: Config = None, *, objectives: Objectives = None, **kwargs: Any
+        self,
+        input: Any,
+        config: Config = None,
+        *,
+        objectives: Objectives = None,
+        **kwargs: Any,
     ) -> Iterator[Any]:
         """Pieces of the corrected value; they add up to what ``invoke`` gives."""
         if is_state_of_node(input, config):
@@ -243,7 +239,12 @@ class MetaAlignerRunnable(AlignerSettings):
         yield from self._transform_stream_with_config(input, edit, config)
 
     async def astream(
-        self, input: Any, config: Config = None, *, objectives: Objectives = None, **kwargs: Any
+        self,
+        input: Any,
+        config: Config = None,
+        *,
+        objectives: Objectives = None,
+        **kwargs: Any,
     ) -> AsyncIterator[Any]:
         """The async twin of `stream`."""
 
@@ -280,125 +281,6 @@ class MetaAlignerRunnable(AlignerSettings):
         async for chunk in self._atransform_stream_with_config(input, edit, config):
             yield chunk
 
-    def as_node(self, draft: Any = None, *, key: str = "messages") -> Runnable[Any, Any]:
-        """A node for a LangGraph graph, which updates the answer and nothing else.
-
-        Without ``draft`` it corrects the last message of the state and gives
-        ``{"messages": [answer]}``; the answer has the id of the draft, so that ``add_messages``
-        puts it in the draft's place. Turns that call tools stay as they are.
-
-        Args:
-            draft: a chain or a function that makes the draft from the state, as a node would. The
-                two are then one node, whose draft no stream shows and no checkpoint keeps.
-            key: where the messages are in the state.
-
-        >>> from langchain_core.messages import AIMessage, HumanMessage
-        >>> from langchain_metaaligner.testing import FakeAlignerLLM
-        >>> editor = FakeAlignerLLM(lambda prompt: "It scatters blue light most.")
-        >>> node = MetaAlignerRunnable(objectives=["helpful"], llm=editor).as_node()
-        >>> state = {"messages": [HumanMessage("Why is it blue?"), AIMessage("Look!")], "tokens": 7}
-        >>> [message.text for message in node.invoke(state)["messages"]]
-        ['It scatters blue light most.']
-        """
-        return AlignerNode(self, draft, key)
-
-    def align(
-        self, question: Question, answer: str | AIMessage, config: Config = None
-    ) -> Alignment:
-        """Correct one answer to a question that is given along with it.
-
-        Args:
-            question: the question as a string, a dialogue in the data set's markup, or messages.
-            answer: the draft.
-            config: as for ``invoke``.
-
-        Raises:
-            EditRejectedError: if the edit fails, under ``on_failure="raise"``.
-        """
-        return self.align_batch([(question, answer)], config)[0]
-
-    def align_batch(
-        self, pairs: Pairs, config: Configs = None, *, return_exceptions: bool = False
-    ) -> list[Alignment]:
-        """Correct many (question, answer) pairs in one call of the model; see `align`.
-
-        Args:
-            pairs: the questions and drafts.
-            config: one for all pairs, or one for each.
-            return_exceptions: whether an error stands in the place of its pair, instead of ending
-                the batch.
-        """
-        edits = self._pairs_prepared(pairs, config)
-        ask(edits, self.options)
-        return self._outcomes(edits, return_exceptions)
-
-    async def aalign(
-        self, question: Question, answer: str | AIMessage, config: Config = None
-    ) -> Alignment:
-        """The async twin of `align`."""
-        return (await self.aalign_batch([(question, answer)], config))[0]
-
-    async def aalign_batch(
-        self, pairs: Pairs, config: Configs = None, *, return_exceptions: bool = False
-    ) -> list[Alignment]:
-        """The async twin of `align_batch`."""
-        edits = await run_in_executor(None, self._pairs_prepared, pairs, config)
-        await aask(edits, self.options)
-        return self._outcomes(edits, return_exceptions)
-
-    def _pairs_prepared(self, pairs: Pairs, config: Configs) -> list[Edit | Exception]:
-        configs = get_config_list(config, len(pairs))
-        return [
-            _or_error(self._pair_prepared, question, answer, its_config)
-            for (question, answer), its_config in zip(pairs, configs, strict=True)
-        ]
-
-    def _pair_prepared(
-        self, question: Question, answer: str | AIMessage, config: RunnableConfig
-    ) -> Edit:
-        exchange = replace(read(answer), question=read_question(question))
-        return prepare(exchange, config, self._options_of(config))
-
-    def _outcomes(self, edits: Sequence[Edit | Exception], return_exceptions: bool) -> list[Any]:
-        outcomes = [_or_error(outcome, edit, self.options) for edit in edits]
-        for one in outcomes:
-            if isinstance(one, Exception) and not return_exceptions:
-                raise one
-        return outcomes
-
-    def _all_prepared(
-        self,
-        values: Sequence[Any],
-        run_managers: Sequence[RunManager],
-        configs: Sequence[RunnableConfig],
-        objectives: Any,
-    ) -> list[Edit | Exception]:
-        rows = zip(values, run_managers, configs, strict=True)
-        return [_or_error(self._prepared, *row, objectives) for row in rows]
-
-    def _prepared(
-        self, value: Any, run_manager: RunManager, config: RunnableConfig, objectives: Any
-    ) -> Edit:
-        options = self._options_of(config, objectives)
-        exchange = read(value, options.keys)
-        if exchange.question is None and not exchange.untouched:
-            question = upstream.find(run_manager.run_id, exchange.found_by)
-            exchange = replace(exchange, question=question)
-        return prepare(exchange, config, options)
-
-    def _options_of(self, config: RunnableConfig, objectives: Any = None) -> EditOptions:
-        """The options of one call, whose objectives its code or its request may choose."""
-        if objectives is not None:
-            return self.options.towards(distinct_objectives(objectives))
-        requested = objectives_of_request(config)
-        if requested is None:
-            return self.options
-        allowed = requested_objectives(requested, self.objectives, self.request_objectives)
-        return self.options.towards(allowed)
-
-    def _written(self, edit: Edit) -> Any:
-        return edit.shape.write(outcome(edit, self.options))
-
 
 def _refuse(unknown: dict[str, Any]) -> None:
     if unknown:
@@ -406,16 +288,6 @@ def _refuse(unknown: dict[str, Any]) -> None:
             f"A call takes no option {next(iter(unknown))!r}, only objectives=[...] for itself. "
             "All other options are given to MetaAlignerRunnable(...)."
         )
-
-
-def _or_error(function: Callable[..., T], *args: Any) -> T | Exception:
-    """What a function gives for one row of a batch, or the error in its place."""
-    if isinstance(args[0], Exception):
-        return args[0]
-    try:
-        return function(*args)
-    except MetaAlignerError as error:
-        return error
 
 
 def _values(chunks: list[Any], run_manager: RunManager) -> list[Any]:

@@ -237,6 +237,6 @@ def _shared(found: str, repaired: str) -> tuple[int, int]:
 def _moved(spans: Iterable[Span], lead: int, length: int) -> tuple[Span, ...]:
     """The spans after ``lead`` characters were taken off the beginning, within the text."""
     return tuple(
-        Span(max(0, min(length, one.start - lead)), max(0, min(length, one.end - lead)), one[2])
-        for one in spans
+        Span(max(0, min(length, span.start - lead)), max(0, min(length, span.end - lead)), span[2])
+        for span in spans
     )

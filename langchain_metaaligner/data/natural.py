@@ -33,7 +33,7 @@ ASKED = (
 )  # fmt: skip
 
 #: Objectives that real answers meet mostly: a real answer that others ask for may need an edit.
-_MET = tuple(one for one in ASKED if one not in ("length", "helpful", "repeat", "readable"))
+_MET = tuple(name for name in ASKED if name not in ("length", "helpful", "repeat", "readable"))
 
 #: Flaws that stand alone anywhere, so that they can be woven into other answers.
 _LOOSE = ("harmless", "harmless", "harmless", "professional", "length", "humor", "honest")
@@ -170,12 +170,12 @@ class NaturalPairs:
         if len(families) > 2:
             families = rng.sample(families, 2)
         # What these write in the place of a flaw is always the same line.
-        families = [one for one in families if one not in ENDINGS or one not in objectives]
+        families = [name for name in families if name not in ENDINGS or name not in objectives]
         draft = self._degrader.degrade(window, families)
         weak, flaws = _joined(draft.pieces())
         strong, kept = _joined(draft.pieces(objectives))
-        going = tuple(one for one in flaws if one.objective in objectives)
-        staying = tuple(one for one in flaws if one.objective not in objectives)
+        going = tuple(flaw for flaw in flaws if flaw.objective in objectives)
+        staying = tuple(flaw for flaw in flaws if flaw.objective not in objectives)
         rendered = Rendered(weak, strong, going, staying, kept, ())
         template = rng.choice(TEMPLATES)
         return NaturalPair(self._short(question), objectives, template, rendered)

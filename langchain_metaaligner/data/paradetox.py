@@ -43,7 +43,7 @@ def _piece(row: list[str]) -> Piece | None:
     if len(cells) < 2:
         return None
     rude, *neutral = cells
-    likeness, best = max((_likeness(rude, one), one) for one in neutral)
+    likeness, best = max((_likeness(rude, version), version) for version in neutral)
     if likeness < LEAST_ALIKE or best.lower() == rude.lower():
         return None
     return Piece(rude, _as_begun(rude, best), "harmless")

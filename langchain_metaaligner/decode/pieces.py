@@ -32,7 +32,7 @@ def stream(
 ) -> None:
     """Answer one prompt in another thread, handing over pieces of text as they are made.
 
-    Together the pieces are the text that `sharing.complete` gives. Beam search makes its text at
+    Together the pieces are the text that `complete.complete` gives. Beam search makes its text at
     the end, so that it comes in one piece.
 
     Args:

@@ -28,9 +28,10 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from langchain_core.runnables import Runnable, RunnableConfig, ensure_config
 from langchain_core.runnables.base import coerce_to_runnable
 
+from langchain_metaaligner.edit.calls import sequence_step
 from langchain_metaaligner.edit.content import untouched
 from langchain_metaaligner.edit.question import given_before
-from langchain_metaaligner.edit.runs import EDITING_TAG, recorder, sequence_step
+from langchain_metaaligner.edit.runs import EDITING_TAG, recorder
 from langchain_metaaligner.edit.unseen import unseen
 from langchain_metaaligner.errors import ShapeError
 

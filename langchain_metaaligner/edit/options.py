@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from langchain_core.runnables import Runnable, RunnableSerializable
-from pydantic import ConfigDict, Field, InstanceOf, PrivateAttr, field_validator
-from typing_extensions import Self
+from langchain_core.runnables import Runnable
+from pydantic import Field, InstanceOf, PrivateAttr, field_validator
 
 from langchain_metaaligner.edit.checks import BoundCheck, Check, Preserved
+from langchain_metaaligner.edit.contradictions import require_consistent
+from langchain_metaaligner.edit.copies import Checked
 from langchain_metaaligner.edit.editor import Editor
 from langchain_metaaligner.edit.exchange import Keys
 from langchain_metaaligner.edit.gate import RewardGate
-from langchain_metaaligner.errors import SettingError, plain_validation
+from langchain_metaaligner.errors import SettingError
 from langchain_metaaligner.objectives import Objective, distinct_objectives
 from langchain_metaaligner.templates import EditTemplate, template_for
 
@@ -35,6 +35,7 @@ class EditOptions:
         keys: where question and answer stand in a dict.
         preserve: what of the draft must survive.
         checks: the caller's own checks.
+        check_timeout: the seconds that each of them has.
         gate: the reward model that must find the edit better, if there is one.
         candidates: how many edits are asked for each answer.
         on_failure: whether the draft stands when an edit fails.
@@ -49,6 +50,7 @@ class EditOptions:
     keys: Keys
     preserve: tuple[Preserved, ...]
     checks: tuple[BoundCheck, ...]
+    check_timeout: float | None
     gate: RewardGate | None
     candidates: int
     on_failure: OnFailure
@@ -60,7 +62,7 @@ class EditOptions:
         return replace(self, objectives=objectives, aspects=self.template.aspects(objectives))
 
 
-class AlignerSettings(RunnableSerializable[Any, Any]):
+class AlignerSettings(Checked):
     """The options of `MetaAlignerRunnable`, checked.
 
     Raises:
@@ -69,8 +71,6 @@ class AlignerSettings(RunnableSerializable[Any, Any]):
         CheckpointError: if the model cannot be found.
         SettingError: if any other option cannot be used.
     """
-
-    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid", protected_namespaces=())
 
     objectives: tuple[Objective, ...]
     """What the edit is to improve, in this order: names, ``"Name: description"``, `Objective`."""
@@ -105,7 +105,11 @@ class AlignerSettings(RunnableSerializable[Any, Any]):
     """What of the draft must survive: "code", "urls", "numbers", "citations"."""
 
     checks: tuple[Check, ...] = ()
-    """Checks of your own, sync or async: ``(draft, edit) -> reason`` for refusing, or None."""
+    """Checks of your own, or of `langchain_metaaligner.checks`, sync or async:
+    ``(draft, edit) -> reason`` for refusing, or None; see `Check`."""
+
+    check_timeout: float | None = Field(default=60.0, gt=0)
+    """The seconds that a check has; then the draft stands. None waits for it without end."""
 
     gate: InstanceOf[RewardGate] | None = None
     """A reward model that must find the edit better than the draft."""
@@ -128,12 +132,7 @@ class AlignerSettings(RunnableSerializable[Any, Any]):
     history_key: str | None = "chat_history"
     """The key of the turns before the question in a dict; None leaves them out."""
 
-    _own_llm: Runnable[Any, Any] | None = PrivateAttr(default=None)
     _options: EditOptions | None = PrivateAttr(default=None)
-
-    def __init__(self, **options: Any) -> None:
-        with plain_validation(type(self)):
-            super().__init__(**options)
 
     @field_validator("objectives", mode="before")
     @classmethod
@@ -176,63 +175,9 @@ class AlignerSettings(RunnableSerializable[Any, Any]):
         super().model_post_init(context)
         if self.llm is None and not _on_an_event_loop():
             self._own_llm = self._built()
-        if self.llm is not None and self.caution is not None:
-            raise SettingError(
-                f"caution={self.caution} was given with llm=, but it is an option of this "
-                "package's own models. Give it to them: llm=AlignerLLM(caution=…)."
-            )
-        self._check_gate()
+        require_consistent(self)
         for check in self.checks:
             BoundCheck.of(check)
-        self._renew()
-
-    def _renew(self) -> None:
-        """Begin a life of its own, as a new object, a copy, or out of a pickle."""
-        self._options = None
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        """Set an option as it would be at construction, or leave everything as it was."""
-        if name in type(self).model_fields:
-            twin = self.model_copy(update={name: value})
-            self.__dict__.update(twin.__dict__)
-            self._own_llm, self._options = twin._own_llm, None
-        else:
-            super().__setattr__(name, value)
-
-    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """A copy, of which what is updated is checked as at construction."""
-        twin = super().model_copy(deep=deep)
-        return type(self)(**{**dict(twin), **update}) if update else twin
-
-    def __eq__(self, other: object) -> bool:
-        """Whether another aligner has the same choices, used or not."""
-        return type(self) is type(other) and dict(self) == dict(other)
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __copy__(self) -> Self:
-        """A copy with the same model, checks and gate."""
-        twin = super().__copy__()
-        twin._renew()
-        return twin
-
-    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
-        """A copy with copies of them."""
-        twin = super().__deepcopy__(memo)
-        twin._renew()
-        return twin
-
-    def __getstate__(self) -> dict[Any, Any]:
-        """What a pickle holds: the choices, and not what was found out by them."""
-        state = super().__getstate__()
-        return {**state, "__pydantic_private__": {"_own_llm": self._own_llm, "_options": None}}
-
-    def __setstate__(self, state: dict[Any, Any]) -> None:
-        """Take a pickle, which may be older than some options."""
-        fields = type(self).model_fields
-        missing = fields.keys() - state["__dict__"].keys()
-        defaults = {name: fields[name].get_default(call_default_factory=True) for name in missing}
-        super().__setstate__({**state, "__dict__": {**state["__dict__"], **defaults}})
         self._renew()
 
     def _built(self) -> Runnable[Any, Any]:
@@ -240,25 +185,6 @@ class AlignerSettings(RunnableSerializable[Any, Any]):
 
         dial = {} if self.caution is None else {"caution": self.caution}
         return AlignerLLM(model=self.model, **{**self.model_kwargs, **dial})
-
-    def _check_gate(self) -> None:
-        if self.gate is not None and self.streaming == "live":
-            raise SettingError(
-                'A gate needs the whole edit: streaming="live" would have shown it. Use "checked".'
-            )
-        if self.candidates == 1:
-            return
-        if self.gate is None:
-            raise SettingError(
-                f"candidates={self.candidates} needs a gate that chooses: gate=RewardGate(…)."
-            )
-        own = self.model_kwargs.get("generation") or {}
-        generation = getattr(self.llm, "generation", None) if self.llm else own
-        if isinstance(generation, dict) and not generation.get("do_sample"):
-            raise SettingError(
-                f"candidates={self.candidates} of a model that decodes greedily are all the same. "
-                'Let it sample: model_kwargs={"generation": {"do_sample": True}}.'
-            )
 
     @property
     def editor(self) -> Runnable[Any, Any]:
@@ -297,6 +223,7 @@ class AlignerSettings(RunnableSerializable[Any, Any]):
             keys=Keys(self.question_key, self.answer_key, self.context_key, self.history_key),
             preserve=self.preserve,
             checks=tuple(map(BoundCheck.of, self.checks)),
+            check_timeout=self.check_timeout,
             gate=self.gate,
             candidates=self.candidates,
             on_failure=self.on_failure,

@@ -30,17 +30,8 @@ from langchain_core.globals import get_llm_cache
 from langchain_core.messages import BaseMessage
 from langchain_core.prompt_values import PromptValue
 
-from langchain_metaaligner.edit.runs import (
-    EDITING_TAG,
-    Call,
-    Prompt,
-    Run,
-    as_prompt,
-    pending,
-    recorder,
-    step_input,
-    watch,
-)
+from langchain_metaaligner.edit.calls import Call, Prompt, Run, as_prompt, step_input
+from langchain_metaaligner.edit.runs import EDITING_TAG, pending, recorder, watch
 
 __all__ = ["EDITING_TAG", "find", "given_before", "pending", "watch"]
 

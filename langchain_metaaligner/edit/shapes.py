@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -151,12 +152,12 @@ class MessageShape:
         }
 
 
-class WholeShape:
+class WholeShape(ABC):
     """A value that no chunks add up to, and which is therefore streamed whole."""
 
+    @abstractmethod
     def write(self, alignment: Alignment) -> Any:
         """The whole value with the final answer in it."""
-        raise NotImplementedError
 
     def divides(self, alignment: Alignment) -> bool:
         """Never."""

@@ -12,7 +12,8 @@ those of a "judge" result.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,28 @@ TRAINED = ("instruction_following", "honest", "truthful", "helpful")
 """The objectives of UltraFeedback, which the paper's aligners were trained on."""
 UNSEEN = ("specific", "factual", "readable", "fair", "repeat", "length")
 """The paper's unseen objectives, in the order in which it adds them."""
+
+
+_BEFORE = "original against golden"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One alignment of all drafts, and what the judge says of it.
+
+    Attributes:
+        objectives: what the drafts were aligned to.
+        model: the aligner's name.
+        decisions: how many rows had each decision.
+        result: the verdicts; its folder is that of the next step too.
+        rows: its rows, which the next step replaces in the folder.
+    """
+
+    objectives: Sequence[str]
+    model: str
+    decisions: Mapping[str, int]
+    result: Result
+    rows: Sequence[Mapping[str, Any]]
 
 
 def evaluate_unseen(
@@ -76,11 +99,8 @@ def evaluate_unseen(
         )
     golden = any(name in table.columns for name in GOLDENS)
     after = f"aligned against {'golden' if golden else 'original'}"
-    before = "original against golden"
-    figures: dict[str, Any] = {"against": "golden" if golden else "original", "before": None}
-    calls: list[Mapping[str, Any]] = []
-    steps, rows = [], []
-    for number in range(len(unseen) + 1):
+
+    def step(number: int) -> Step:
         objectives = everything[: len(trained) + number]
         announce(f"{number} unseen: {', '.join(objectives)}")
         edits = output / "steps" / f"{number}.csv"
@@ -92,35 +112,44 @@ def evaluate_unseen(
             judge,
             output / "judged",
             dataset=dataset,
-            comparisons=[after, before] if golden and number == 0 else [after],
+            comparisons=[after, _BEFORE] if golden and number == 0 else [after],
             both_orders=both_orders,
         )
-        calls.append(result.figures["calls"])
-        if golden and number == 0:
-            figures["before"] = _rates(result, before)
-        figures["rows"] = result.figures["rows"]
-        steps.append(
-            {
-                "added": unseen[number - 1] if number else None,
-                "objectives": objectives,
-                "decisions": dict(sorted(report.decisions.items())),
-                **_rates(result, after),
-            }
-        )
-        rows.append([{"step": number, **row} for row in result.rows()])
+        decisions = dict(sorted(report.decisions.items()))
+        return Step(objectives, aligner.editor_name, decisions, result, list(result.rows()))
+
+    steps = [step(number) for number in range(len(unseen) + 1)]
     settings = {
         **judge.settings(dataset, research_compat=False),
-        "model": aligner.editor_name,
+        "model": steps[-1].model,
         "both_orders": both_orders,
         "trained": list(trained),
         "unseen": list(unseen),
     }
-    figures["calls"] = {
-        name: sum(its[name] for its in calls)
+    figures = {
+        "against": "golden" if golden else "original",
+        "before": _rates(steps[0].result, _BEFORE) if golden else None,
+        "rows": steps[-1].result.figures["rows"],
+        "calls": _calls(steps),
+        "steps": [
+            {
+                "added": added,
+                "objectives": its.objectives,
+                "decisions": its.decisions,
+                **_rates(its.result, after),
+            }
+            for added, its in zip((None, *unseen), steps, strict=True)
+        ],
+    }
+    rows = ({"step": number, **row} for number, its in enumerate(steps) for row in its.rows)
+    return write_result(output, "unseen", settings, figures, rows)
+
+
+def _calls(steps: Sequence[Step]) -> dict[str, int]:
+    return {
+        name: sum(its.result.figures["calls"][name] for its in steps)
         for name in ("asked", "errors", "tokens_in", "tokens_out")
     }
-    every_row: Iterator[dict[str, Any]] = (row for step in rows for row in step)
-    return write_result(output, "unseen", settings, {**figures, "steps": steps}, every_row)
 
 
 def _rates(result: Result, comparison: str) -> dict[str, Any]:

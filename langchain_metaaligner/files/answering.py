@@ -18,14 +18,12 @@ from langchain_core.messages import BaseMessage
 
 from langchain_metaaligner.errors import (
     CheckpointError,
-    DataError,
     MissingExtraError,
-    SettingError,
-    nearest,
 )
 from langchain_metaaligner.files.calls import call_all, reason
 from langchain_metaaligner.files.engines import llm_settings
 from langchain_metaaligner.files.mentallama import read_mentallama
+from langchain_metaaligner.files.queries import QuerySet, query_files, query_set
 from langchain_metaaligner.files.research import read_frame, write_frame
 from langchain_metaaligner.models.editing_llm import EditingLLM
 from langchain_metaaligner.tables.csv import check_columns, csv_rows, write_cells
@@ -36,35 +34,6 @@ from langchain_metaaligner.tables.whole import whole_file
 
 PROMPT_VERSION = 1
 """Rises when the same queries under the same options would be asked in another way."""
-
-
-@dataclass(frozen=True)
-class QuerySet:
-    """How a data set's queries are read.
-
-    Attributes:
-        query: column of the queries.
-        golden: column of the golden answers.
-        max_new_tokens: tokens that an answer may take.
-        folder: whether it is a folder of files, one a data set of IMHI.
-        window: tokens that prompt and answer of a decoder take together, at most.
-    """
-
-    query: str
-    golden: str
-    max_new_tokens: int
-    folder: bool = False
-    window: int | None = None
-
-
-_IMHI = QuerySet("query", "gpt-3.5-turbo", 1024, True, 2048)
-QUERY_SETS = {
-    "hh-rlhf": QuerySet("prompt", "chosen_response", 1024),
-    "ultrafeedback": QuerySet("query", "golden_response", 728),
-    "imhi": _IMHI,
-    "imhi-completion": _IMHI,
-    "expert": _IMHI,
-}
 
 
 @dataclass
@@ -110,35 +79,6 @@ class Policy:
     tries: int = 5
 
 
-def query_set(name: str) -> QuerySet:
-    """A data set's way to be read, by its name in any case.
-
-    Raises:
-        SettingError: if there is none of that name.
-    """
-    if name.casefold() not in QUERY_SETS:
-        raise SettingError(
-            f"The data set {name!r} is unknown.{nearest(name, QUERY_SETS)} "
-            f"Give one of: {', '.join(QUERY_SETS)}."
-        )
-    return QUERY_SETS[name.casefold()]
-
-
-def query_files(source: Path, queries: QuerySet) -> list[Path]:
-    """The files of a data set.
-
-    Raises:
-        DataError: if there is none.
-    """
-    if source.is_file():
-        return [source]
-    files = sorted(source.glob("*.csv")) if queries.folder else []
-    if not files:
-        wanted = "a folder of CSV files" if queries.folder else "a CSV file"
-        raise DataError(f"There is nothing to read at {source}. Give {wanted}.")
-    return files
-
-
 def generate_answers(
     dataset: str,
     source: Path,
@@ -158,7 +98,7 @@ def generate_answers(
     research.
 
     Args:
-        dataset: one of `QUERY_SETS`.
+        dataset: one of `files.queries.QUERY_SETS`.
         source: a CSV file, or for IMHI a folder of them (or one of them).
         output: the CSV file, or the folder.
         policy: who answers: a model, or one with the way it is asked.

@@ -50,7 +50,7 @@ def settings_of(aligner: MetaAlignerRunnable) -> dict[str, Any]:
         "model": aligner.editor_name,
         "llm": llm_settings(aligner.editor),
         "template": aligner.edit_template.name,
-        "objectives": [f"{one.name}: {one.description}" for one in aligner.objectives],
+        "objectives": [f"{its.name}: {its.description}" for its in aligner.objectives],
         "preserve": sorted(aligner.preserve),
         "checks": [_name(check) for check in aligner.checks],
         "candidates": aligner.candidates,

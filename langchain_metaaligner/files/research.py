@@ -108,7 +108,7 @@ def align_as_research(
         "model": getattr(llm, "display_name", type(llm).__name__),
         "llm": llm_settings(llm),
         "template": template.name,
-        "objectives": [one.name for one in objectives],
+        "objectives": [objective.name for objective in objectives],
         "research_compat": True,
     }
     with Ledger(ledger_of(output), settings) as ledger:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import logging
 import math
-import os
 import threading
 import uuid
 import weakref
@@ -18,8 +17,10 @@ from transformers import GenerationConfig
 
 from langchain_metaaligner.decode.pace import Pace
 from langchain_metaaligner.decode.phrases import Phrases
+from langchain_metaaligner.decode.prefixes import LEAST, Prefixes
 from langchain_metaaligner.decode.sharing import SharedCalls
 from langchain_metaaligner.errors import CheckpointError
+from langchain_metaaligner.models.forks import watch
 from langchain_metaaligner.models.load import read, require_decoder
 from langchain_metaaligner.models.spec import CheckpointSpec, read_metadata, resolve
 from langchain_metaaligner.models.tokens import (
@@ -57,6 +58,8 @@ class Checkpoint:
             compete for the same cores or the same GPU memory, and finish neither sooner.
         pace: what guesses and forward passes were worth so far.
         phrases: what edits wrote that stood in none of their drafts.
+        prefixes: keys and values of what prompts began with. None are kept where the weights are
+            somebody else's, who may change them at any time.
         shared: the batches that concurrent calls share.
     """
 
@@ -70,12 +73,13 @@ class Checkpoint:
     generating: threading.Lock = field(default_factory=threading.Lock, repr=False)
     pace: Pace = field(default_factory=Pace, repr=False)
     phrases: Phrases = field(default_factory=Phrases, repr=False)
+    prefixes: Prefixes = field(default_factory=lambda: Prefixes(most=0), repr=False)
     shared: SharedCalls = field(default_factory=SharedCalls, repr=False)
 
     def __post_init__(self) -> None:
         self._tokenizing = threading.Lock()
         self._remember()
-        _alive.add(self)
+        watch(self)
 
     def _remember(self) -> None:
         self._prompts = Encodings(lambda text: prompt_ids(self.tokenizer, text), self._tokenizing)
@@ -155,9 +159,9 @@ class Checkpoint:
         self.shared = SharedCalls()
         self.pace.after_fork()
         self.phrases.after_fork()
+        self.prefixes.after_fork()
 
 
-_alive: weakref.WeakSet[Checkpoint] = weakref.WeakSet()
 _loaded: dict[CheckpointSpec, Checkpoint] = {}
 _adopted: weakref.WeakValueDictionary[str, Checkpoint] = weakref.WeakValueDictionary()
 
@@ -193,8 +197,16 @@ def load(spec: CheckpointSpec) -> Checkpoint:
         if key not in _loaded:
             metadata = read_metadata(key)  # before the weights, which take longer to fail
             model, tokenizer = read(key)
-            _loaded[key] = _prepared(spec.model, model, tokenizer, metadata)
+            checkpoint = _prepared(spec.model, model, tokenizer, metadata)
+            checkpoint.prefixes = Prefixes(_kept_bytes(model))
+            _loaded[key] = checkpoint
         return _loaded[key]
+
+
+def _kept_bytes(model: Any) -> int:
+    """How many bytes of keys and values are kept: what is little beside the weights themselves."""
+    weights: int = sum(parameter.nbytes for parameter in model.parameters())
+    return max(LEAST, weights // 8)
 
 
 def unload() -> None:
@@ -266,37 +278,3 @@ def _prepared(
         bos_token_id=tokenizer.bos_token_id, eos_token_id=eos_ids or None, pad_token_id=pad_id
     )
     return Checkpoint(name, model, tokenizer, pad_id, frozenset(eos_ids), metadata, exclusive)
-
-
-_FORK_PATIENCE = 5.0  # seconds that a fork waits for the pass at hand; a pass takes far less
-
-
-def _before_fork() -> None:
-    """Let passes come to an end: a child whose memory is that of a pass half done can hang."""
-    global _paused
-    _paused = [
-        checkpoint
-        for checkpoint in list(_alive)
-        if checkpoint.generating.acquire(timeout=_FORK_PATIENCE)
-    ]
-
-
-def _after_fork_in_parent() -> None:
-    for checkpoint in _paused:
-        checkpoint.generating.release()
-    _paused.clear()
-
-
-def _after_fork_in_child() -> None:
-    _paused.clear()
-    for checkpoint in list(_alive):
-        checkpoint.after_fork()
-
-
-_paused: list[Checkpoint] = []
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_before_fork,
-        after_in_parent=_after_fork_in_parent,
-        after_in_child=_after_fork_in_child,
-    )

@@ -113,7 +113,7 @@ def _by_prompt(
         return {}
     if isinstance(drafts, Mapping):
         return {"drafts": drafts}
-    prompts = (llm._convert_input(one).to_string() for one in inputs)
+    prompts = (llm._convert_input(value).to_string() for value in inputs)
     return {
         "drafts": {
             prompt: draft
@@ -132,7 +132,7 @@ def _failed_together(made: Sequence[Any]) -> bool:
     return (
         isinstance(first, Exception)
         and not isinstance(first, CheckpointError | MissingExtraError)
-        and all(one is first for one in made)
+        and all(error is first for error in made)
     )
 
 

@@ -190,7 +190,7 @@ class _Weights:
         """The text of an answer, cut before the first stop text."""
         with self._lock:
             text: str = self._tokenizer.decode(ids, skip_special_tokens=True)
-        cut = min((at for one in stop if (at := text.find(one)) >= 0), default=None)
+        cut = min((at for end in stop if (at := text.find(end)) >= 0), default=None)
         ended = cut is not None or bool(ids and ids[-1] in self._ends)
         return Generation(
             text=text[:cut],

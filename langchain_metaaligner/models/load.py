@@ -112,7 +112,7 @@ def require_decoder(config: Any, architectures: Sequence[str], name: str) -> Non
     kind = config.model_type
     custom = "AutoModelForCausalLM" in (getattr(config, "auto_map", None) or {})
     if architectures:
-        decodes = custom or any(one in _DECODER_CLASSES for one in architectures)
+        decodes = custom or not _DECODER_CLASSES.isdisjoint(architectures)
     else:
         decodes = custom or kind in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
     masked = kind in MODEL_FOR_MASKED_LM_MAPPING_NAMES and not getattr(config, "is_decoder", False)

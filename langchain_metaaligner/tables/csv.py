@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,9 +60,12 @@ def csv_rows(
         reader = csv.reader(file, escapechar=escape)
         header = next(reader, [])
         check_columns(path, header, wanted)
-        for line, cells in _numbered(reader, path.name, problems):
-            if not cells:
-                continue
+
+        def note(line: int, error: csv.Error) -> None:
+            detail = f"{error}, up to line {reader.line_num}"
+            problems.found("broken line", path.name, line, detail)
+
+        for line, cells in _numbered(reader, note):
             if len(cells) != len(header):
                 detail = f"{len(cells)} cells, not {len(header)}"
                 problems.found("broken line", path.name, line, detail)
@@ -71,7 +75,13 @@ def csv_rows(
                 yield line, dict(zip(header, cells, strict=True))
 
 
-def _numbered(reader: Any, source: str, problems: Problems) -> Iterator[tuple[int, list[str]]]:
+def _numbered(
+    reader: Any, broken: Callable[[int, csv.Error], object]
+) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows that are not empty, each with the line on which it begins.
+
+    What is no row goes to ``broken``, with its line.
+    """
     while True:
         line = reader.line_num + 1
         try:
@@ -79,9 +89,10 @@ def _numbered(reader: Any, source: str, problems: Problems) -> Iterator[tuple[in
         except StopIteration:
             return
         except csv.Error as error:
-            problems.found("broken line", source, line, f"{error}, up to line {reader.line_num}")
+            broken(line, error)
             continue
-        yield line, cells
+        if cells:
+            yield line, cells
 
 
 def delimiter_of(header: str) -> str:
@@ -125,23 +136,16 @@ def cell_rows(
         reader = csv.reader(
             file, delimiter=delimiter, escapechar="\\" if escaped else None, strict=True
         )
+
+        def refuse(line: int, error: csv.Error) -> None:
+            raise DataError(_misquoted(path, line, reader.line_num, str(error))) from error
+
         header: list[str] | None = None
-        while True:
-            line = reader.line_num + 1
-            try:
-                cells = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                raise DataError(_misquoted(path, line, reader.line_num, str(error))) from error
-            if not cells:
-                continue
+        for line, cells in _numbered(reader, refuse):
             header = header or cells
-            extra = cells[len(header) :]
-            if any(extra):
-                problems.found(
-                    "broken line", path.name, line, f"{len(cells)} cells, not {len(header)}"
-                )
+            if any(cells[len(header) :]):
+                detail = f"{len(cells)} cells, not {len(header)}"
+                problems.found("broken line", path.name, line, detail)
             else:
                 yield line, cells[: len(header)] + [""] * (len(header) - len(cells))
 
@@ -162,25 +166,26 @@ def write_cells(
     path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]], delimiter: str = ","
 ) -> int:
     """Write rows as plain CSV as they come; return their number."""
-    with whole_file(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
-        quoting = csv.writer(file, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL)
-        writer.writerow(columns)
-        count = 0
-        for row in rows:
-            returns = any(isinstance(cell, str) and "\r" in cell for cell in row)
-            (quoting if returns else writer).writerow(row)
-            count += 1
-    return count
+    plain = partial(csv.writer, delimiter=delimiter, lineterminator="\n")
+    return _write(path, columns, rows, plain, csv.QUOTE_ALL)
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
     """Write rows in the research's dialect as they come; return their number."""
+    escaped = partial(csv.writer, escapechar="\\", lineterminator="\n")
+    return _write(path, columns, rows, escaped, csv.QUOTE_NONNUMERIC)
+
+
+def _write(
+    path: Path,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    dialect: Callable[..., Any],
+    quoting: int,
+) -> int:
+    """Write rows in a dialect; one with a lone carriage return is quoted, or it would be split."""
     with whole_file(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as file:
-        plain, quoted = (
-            csv.writer(file, escapechar="\\", lineterminator="\n", quoting=quoting)
-            for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_NONNUMERIC)
-        )
+        plain, quoted = dialect(file), dialect(file, quoting=quoting)
         plain.writerow(columns)
         count = 0
         for row in rows:

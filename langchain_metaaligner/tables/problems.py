@@ -149,7 +149,7 @@ class Problems:
         if self.log and self._pending:
             self.log.parent.mkdir(parents=True, exist_ok=True)
             with self.log.open("a", encoding="utf-8") as lines:
-                lines.writelines(json.dumps(asdict(one)) + "\n" for one in self._pending)
+                lines.writelines(json.dumps(asdict(problem)) + "\n" for problem in self._pending)
         self._pending.clear()
 
 

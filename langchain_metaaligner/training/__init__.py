@@ -12,16 +12,13 @@ try:
 except ImportError as error:
     raise MissingExtraError("Training", "train") from error
 
-from langchain_metaaligner.training.recipe import (
+from langchain_metaaligner.training.baselines import (
     CdpoRecipe,
-    Data,
-    Lora,
     MorlhfRecipe,
-    Recipe,
     RewardModelRecipe,
     SftRecipe,
-    Stage,
 )
+from langchain_metaaligner.training.recipe import Data, Lora, Recipe, Stage
 from langchain_metaaligner.training.recipe_file import load_recipe
 from langchain_metaaligner.training.run import TrainingReport, train, train_morlhf
 from langchain_metaaligner.training.stages import StageResult

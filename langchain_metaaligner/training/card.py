@@ -6,15 +6,13 @@ from collections.abc import Iterable, Sequence
 
 from langchain_metaaligner.data.schemes import SCHEMES
 from langchain_metaaligner.templates import EditTemplate
-from langchain_metaaligner.training.recipe import (
+from langchain_metaaligner.training.baselines import (
     CdpoRecipe,
-    Data,
     MorlhfRecipe,
-    Recipe,
     RewardModelRecipe,
-    Run,
     SftRecipe,
 )
+from langchain_metaaligner.training.recipe import Data, Recipe, Run
 from langchain_metaaligner.training.stages import StageResult
 
 _CARD = """---

@@ -10,11 +10,10 @@ from pathlib import Path
 
 from trl import DPOConfig, DPOTrainer
 
-from langchain_metaaligner.models.load import read
-from langchain_metaaligner.models.spec import CheckpointSpec
+from langchain_metaaligner.training.baselines import CdpoRecipe
 from langchain_metaaligner.training.preference_pairs import read_comparisons, tokenise_apart
-from langchain_metaaligner.training.recipe import CdpoRecipe, Data
-from langchain_metaaligner.training.stages import Prepared, arguments, lora_config, make_ready
+from langchain_metaaligner.training.recipe import Data
+from langchain_metaaligner.training.stages import Prepared, arguments, lora_config, trainable
 
 
 def prepare_cdpo(recipe: CdpoRecipe, data: Data, source: str, folder: Path) -> Prepared:
@@ -30,16 +29,14 @@ def prepare_cdpo(recipe: CdpoRecipe, data: Data, source: str, folder: Path) -> P
         RecipeError: if the pairs or the tokenizer cannot be used.
         CheckpointError: if the model cannot be loaded.
     """
-    spec = CheckpointSpec(model=source, device="cpu", dtype="float32").resolved()
-    model, tokenizer = read(spec)
-    make_ready(tokenizer, source)
+    model, tokenizer = trainable(source)
     pairs = read_comparisons(data.train)
     train = tokenise_apart(pairs, tokenizer, recipe.max_length)
     evaluation = data.eval and tokenise_apart(
         read_comparisons(data.eval), tokenizer, recipe.max_length
     )
     trainer = DPOTrainer(
-        model=model.train(),
+        model=model,
         args=DPOConfig(
             beta=recipe.beta,
             loss_type=["sigmoid"],

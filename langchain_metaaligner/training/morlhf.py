@@ -17,17 +17,16 @@ from typing import Any
 from trl import RLOOConfig, RLOOTrainer
 
 from langchain_metaaligner.errors import CheckpointError, RecipeError, nearest
-from langchain_metaaligner.models.load import read
-from langchain_metaaligner.models.spec import CheckpointSpec
 from langchain_metaaligner.rewards.load import reward_model, trained_objective
+from langchain_metaaligner.training.baselines import MorlhfRecipe
 from langchain_metaaligner.training.examples import fitting_prompts, read_prompts
-from langchain_metaaligner.training.recipe import Data, MorlhfRecipe
+from langchain_metaaligner.training.recipe import Data
 from langchain_metaaligner.training.stages import (
     Prepared,
     arguments,
     lora_config,
-    make_ready,
     processes_of,
+    trainable,
 )
 
 #: Scores (prompt, response) pairs.
@@ -119,9 +118,7 @@ def prepare_morlhf(
         RecipeError: if the prompts or the tokenizer cannot be used.
         CheckpointError: if a model cannot be loaded.
     """
-    spec = CheckpointSpec(model=source, device="cpu", dtype="float32").resolved()
-    model, tokenizer = read(spec)
-    make_ready(tokenizer, source)
+    model, tokenizer = trainable(source)
     tokenizer.split_special_tokens = True  # as `prompt_ids` reads a prompt
     fitting = fitting_prompts(read_prompts(data.train), tokenizer, recipe.max_prompt_tokens)
     device = str(processes_of(recipe).device)
@@ -132,7 +129,7 @@ def prepare_morlhf(
         for objective, model_id in recipe.rewards.items()
     ]
     trainer = RLOOTrainer(
-        model=model.train(),
+        model=model,
         reward_funcs=rewards,
         args=RLOOConfig(
             beta=recipe.beta,

@@ -10,7 +10,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from langchain_metaaligner.errors import MetaAlignerError, RecipeError, nearest
-from langchain_metaaligner.training.recipe import RECIPES, STAGES, AnyRecipe, Data, Lora, Stage
+from langchain_metaaligner.training.baselines import RECIPES, AnyRecipe
+from langchain_metaaligner.training.recipe import STAGES, Data, Lora, Stage
 
 
 def load_recipe(path: Path | str, overrides: Sequence[str] = ()) -> AnyRecipe:

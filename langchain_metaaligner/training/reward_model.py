@@ -16,8 +16,9 @@ from trl import RewardConfig, RewardTrainer
 from langchain_metaaligner.errors import CheckpointError, RecipeError
 from langchain_metaaligner.models.load import read_tokenizer
 from langchain_metaaligner.models.spec import resolve
+from langchain_metaaligner.training.baselines import RewardModelRecipe
 from langchain_metaaligner.training.preference_pairs import read_comparisons, tokenise_scored
-from langchain_metaaligner.training.recipe import Data, RewardModelRecipe
+from langchain_metaaligner.training.recipe import Data
 from langchain_metaaligner.training.stages import Prepared, arguments, lora_config, make_ready
 
 load_reward_model = partial(AutoModelForSequenceClassification.from_pretrained, num_labels=1)

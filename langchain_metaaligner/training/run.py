@@ -21,18 +21,17 @@ from langchain_metaaligner.models.load import read_tokenizer
 from langchain_metaaligner.models.spec import METADATA_FILE
 from langchain_metaaligner.tables.whole import whole_file, whole_folder, write_json
 from langchain_metaaligner.templates import EditTemplate
-from langchain_metaaligner.training.card import aligner_card, baseline_card, reward_card
-from langchain_metaaligner.training.cdpo import prepare_cdpo
-from langchain_metaaligner.training.morlhf import Scorer, check_run, prepare_morlhf
-from langchain_metaaligner.training.recipe import (
+from langchain_metaaligner.training.baselines import (
     AnyRecipe,
     CdpoRecipe,
     MorlhfRecipe,
-    Recipe,
     RewardModelRecipe,
-    Run,
     SftRecipe,
 )
+from langchain_metaaligner.training.card import aligner_card, baseline_card, reward_card
+from langchain_metaaligner.training.cdpo import prepare_cdpo
+from langchain_metaaligner.training.morlhf import Scorer, check_run, prepare_morlhf
+from langchain_metaaligner.training.recipe import Recipe, Run
 from langchain_metaaligner.training.reward_model import load_reward_model, prepare_reward_model
 from langchain_metaaligner.training.sft import prepare_aligner, prepare_sft
 from langchain_metaaligner.training.stages import (

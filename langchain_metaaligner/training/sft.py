@@ -13,12 +13,11 @@ from typing import Any
 import torch
 from trl import SFTConfig, SFTTrainer
 
-from langchain_metaaligner.models.load import read
-from langchain_metaaligner.models.spec import CheckpointSpec
+from langchain_metaaligner.training.baselines import SftRecipe
 from langchain_metaaligner.training.departures import WEIGHTS
 from langchain_metaaligner.training.examples import read_pairs, tokenise
-from langchain_metaaligner.training.recipe import Data, Recipe, SftRecipe, Stage
-from langchain_metaaligner.training.stages import Prepared, arguments, lora_config, make_ready
+from langchain_metaaligner.training.recipe import Data, Recipe, Stage
+from langchain_metaaligner.training.stages import Prepared, arguments, lora_config, trainable
 
 
 def prepare_aligner(recipe: Recipe, stage: Stage, source: str, folder: Path) -> Prepared:
@@ -40,9 +39,7 @@ def prepare_sft(recipe: Recipe | SftRecipe, data: Data, source: str, folder: Pat
         RecipeError: if the examples or the tokenizer cannot be used.
         CheckpointError: if the model cannot be loaded.
     """
-    spec = CheckpointSpec(model=source, device="cpu", dtype="float32").resolved()
-    model, tokenizer = read(spec)
-    make_ready(tokenizer, source)
+    model, tokenizer = trainable(source)
     weight = recipe.departure_weight if isinstance(recipe, Recipe) else 1.0
     train = tokenise(read_pairs(data.train), tokenizer, recipe.max_length, weight)
     evaluation = data.eval and tokenise(read_pairs(data.eval), tokenizer, recipe.max_length, weight)
@@ -50,7 +47,7 @@ def prepare_sft(recipe: Recipe | SftRecipe, data: Data, source: str, folder: Pat
     if recipe.group_by_length:
         options["train_sampling_strategy"] = "group_by_length"
     trainer = (SFTTrainer if weight == 1 else DepartureTrainer)(
-        model=model.train(),
+        model=model,
         args=SFTConfig(
             max_length=recipe.max_length,
             completion_only_loss=True,

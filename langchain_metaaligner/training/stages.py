@@ -17,7 +17,8 @@ from peft import LoraConfig, PeftModel
 from transformers import Trainer, TrainerCallback
 
 from langchain_metaaligner.errors import RecipeError
-from langchain_metaaligner.models.load import read_tokenizer
+from langchain_metaaligner.models.load import read, read_tokenizer
+from langchain_metaaligner.models.spec import CheckpointSpec
 from langchain_metaaligner.models.tokens import encode_as_sentencepiece
 from langchain_metaaligner.tables.whole import write_json
 from langchain_metaaligner.training.recipe import Data, Run
@@ -202,6 +203,22 @@ def processes_of(recipe: Run) -> PartialState:
 def on_cpu(recipe: Run) -> bool:
     """Whether a run trains on the CPU."""
     return recipe.cpu or not torch.cuda.is_available()
+
+
+def trainable(source: str) -> tuple[Any, Any]:
+    """A decoder in full precision, ready to be trained, and its tokenizer.
+
+    Args:
+        source: a Hub id or a folder.
+
+    Raises:
+        CheckpointError: if it cannot be read.
+        RecipeError: if its tokenizer cannot be used.
+    """
+    spec = CheckpointSpec(model=source, device="cpu", dtype="float32").resolved()
+    model, tokenizer = read(spec)
+    make_ready(tokenizer, source)
+    return model.train(), tokenizer
 
 
 def make_ready(tokenizer: Any, base: str) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
+from langchain_metaaligner.decode.complete import complete
 from langchain_metaaligner.decode.row import Decoding
-from langchain_metaaligner.decode.sharing import complete
 from langchain_metaaligner.models.checkpoint import CheckpointSpec, load
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "shapes.py"

@@ -9,7 +9,6 @@ from langchain_metaaligner.objectives import (
     distinct_objectives,
     known_objective,
     parse_objectives,
-    requested_objectives,
 )
 
 README_NAMES = [
@@ -154,24 +153,3 @@ def test_a_dict_with_the_texts_of_the_research_is_that_of_the_registry():
         "len": "Length: the response should be concise and avoid redundant content.",
     }
     assert parse_objectives(card) == (KNOWN["correct"], KNOWN["harmless"], KNOWN["length"])
-
-
-def test_a_request_may_name_what_is_offered():
-    own = Objective("kind", "be kind")
-    assert requested_objectives(["KIND", "IF"], [own], "named")[0] == own
-    assert requested_objectives(["Evil: be rude"], [], "any")[0].name == "Evil"
-    mine = Objective("fair", "be just to me")
-    assert requested_objectives(["Fairness"], [mine], "named") == (mine,)
-    for value, allowed in (
-        (["evil: be rude"], "named"),
-        ({"fair": "Fair: be rude"}, "named"),
-        ([own], "named"),
-        (["fair"], "none"),
-        (["fair"], (own,)),
-        ("fair", "named"),
-        (3, "named"),
-    ):
-        with pytest.raises(ObjectiveError):
-            requested_objectives(value, [], allowed)
-    with pytest.raises(ObjectiveError, match="Did you mean 'fair'"):
-        requested_objectives(["fiar"], [], "named")

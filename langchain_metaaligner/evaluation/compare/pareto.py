@@ -40,16 +40,16 @@ def plot_fronts(result: Result) -> list[Path]:
         The files, ``pareto-OBJECTIVE-OBJECTIVE.svg``.
     """
     files = []
-    for one, other in combinations(result.settings["objectives"], 2):
-        path = result.folder / f"pareto-{file_name(one)}-{file_name(other)}.svg"
+    for across, upward in combinations(result.settings["objectives"], 2):
+        path = result.folder / f"pareto-{file_name(across)}-{file_name(upward)}.svg"
         with whole_file(path) as unfinished:
-            figure = draw_front(result, one, other)
+            figure = draw_front(result, across, upward)
             figure.savefig(unfinished, format="svg", metadata={"Date": None})
         files.append(path)
     return files
 
 
-def draw_front(result: Result, one: str, other: str) -> Figure:
+def draw_front(result: Result, across: str, upward: str) -> Figure:
     """Plot the mean rewards for two objectives.
 
     Each point is a system, with the 95 % interval of its means; a line joins those that no other
@@ -64,14 +64,14 @@ def draw_front(result: Result, one: str, other: str) -> Figure:
     figure = Figure(figsize=(6.4, 4.8), layout="constrained")
     FigureCanvasSVG(figure)
     axes = figure.add_subplot()
-    points = {name: (told["reward"][one], told["reward"][other]) for name, told in systems.items()}
+    points = {name: (its["reward"][across], its["reward"][upward]) for name, its in systems.items()}
     best = front(points)
     axes.plot(*zip(*(points[name] for name in best), strict=True), color="0.75", zorder=1)
     for number, (name, its) in enumerate(systems.items()):
         x, y = points[name]
         axes.errorbar(
             x, y,
-            xerr=Z * its["standard_error"][one], yerr=Z * its["standard_error"][other],
+            xerr=Z * its["standard_error"][across], yerr=Z * its["standard_error"][upward],
             fmt="o", color=f"C{number}", markersize=7, elinewidth=1, capsize=2,
         )  # fmt: skip
         axes.annotate(
@@ -79,13 +79,13 @@ def draw_front(result: Result, one: str, other: str) -> Figure:
             fontweight="bold" if name in best else "normal",
         )  # fmt: skip
     golden = result.figures["golden"]["reward"]
-    axes.plot(golden[one], golden[other], "x", color="0.5", markersize=8)
+    axes.plot(golden[across], golden[upward], "x", color="0.5", markersize=8)
     axes.annotate(
-        "golden", (golden[one], golden[other]), xytext=(7, -12),
+        "golden", (golden[across], golden[upward]), xytext=(7, -12),
         textcoords="offset points", color="0.5",
     )  # fmt: skip
-    axes.set_xlabel(f"mean reward: {one}")
-    axes.set_ylabel(f"mean reward: {other}")
+    axes.set_xlabel(f"mean reward: {across}")
+    axes.set_ylabel(f"mean reward: {upward}")
     axes.margins(0.15)
     axes.spines[["top", "right"]].set_visible(False)
     return figure

@@ -100,32 +100,31 @@ def evaluate_imhi(
             _write_labels(output / "labels" / f"{dataset}.csv", outputs, labels, research_compat)
     if research_compat:
         _write_lines(output / "results.txt", figures)
+    settings = {
+        "outputs": folder.name,
+        "labels": "classifiers" if classifiers else "rules",
+        "metrics": sorted({*of_rows, *of_corpus}),
+        "human_reference": human_reference,
+        "research_compat": research_compat,
+    }
+    human_figures = _human_figures(human, of_rows, human_reference)
+    every_figure = {"datasets": figures, **human_figures, "notice": NOTICE}
+    return write_result(output, "imhi", settings, every_figure, rows)
+
+
+def _human_figures(
+    folder: Path | None, metrics: Mapping[str, TextMetric], reference: Reference
+) -> dict[str, Any]:
+    """How far the metrics agree with people, file by file; nothing where nobody rated."""
     problems = Problems()
-    rated = {} if human is None else _annotations(human, problems)
-    return write_result(
-        output,
-        "imhi",
-        {
-            "outputs": folder.name,
-            "labels": "classifiers" if classifiers else "rules",
-            "metrics": sorted({*of_rows, *of_corpus}),
-            "human_reference": human_reference,
-            "research_compat": research_compat,
-        },
-        {
-            "datasets": figures,
-            "correlations": {
-                name: {
-                    metric: agreement(explanations, score, human_reference)
-                    for metric, score in of_rows.items()
-                }
-                for name, explanations in rated.items()
-            },
-            "unread_ratings": dict(problems.counts),
-            "notice": NOTICE,
-        },
-        rows,
-    )
+    rated = {} if folder is None else _annotations(folder, problems)
+    correlations = {
+        name: {
+            metric: agreement(explanations, score, reference) for metric, score in metrics.items()
+        }
+        for name, explanations in rated.items()
+    }
+    return {"correlations": correlations, "unread_ratings": dict(problems.counts)}
 
 
 def _metric_figures(

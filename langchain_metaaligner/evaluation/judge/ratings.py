@@ -97,10 +97,10 @@ def responses_to_rate(
         DataError: if there is no response.
     """
     ratings = [
-        Rating(row, one, objective, column)
+        Rating(row, answered, objective, column)
         for objective in objectives
         for column in columns
-        for row, one in enumerate(answers)
+        for row, answered in enumerate(answers)
     ]
     if all(rating.response is None for rating in ratings):
         raise DataError("No row has a draft or an edit. Give a file as `align-file` writes it.")
@@ -154,7 +154,7 @@ def rate_answers(
         replies = ask_all(judge, prompts, ledger, schema, progress)
     each = iter(replies)
     by_rating = [None if rating.response is None else next(each) for rating in ratings]
-    rows = [_row(*one) for one in zip(ratings, by_rating, strict=True)]
+    rows = list(map(_row, ratings, by_rating))
     return write_result(
         output,
         "rating",

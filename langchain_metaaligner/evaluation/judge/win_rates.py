@@ -117,12 +117,12 @@ def pairs_to_judge(
     pairs = []
     for name in names:
         for objective in objectives:
-            for row, one in enumerate(answers):
+            for row, answered in enumerate(answers):
                 positions = (1, 2) if twice else (chance.randint(1, 2),)
-                evaluated, other = (one.of(column) for column in COMPARISONS[name])
+                evaluated, other = (answered.of(column) for column in COMPARISONS[name])
                 same = same_text(evaluated, other) and not research_compat
                 nothing = same or evaluated is None or other is None
-                pairs.append(Pair(row, one, name, objective, () if nothing else positions))
+                pairs.append(Pair(row, answered, name, objective, () if nothing else positions))
     return pairs
 
 
@@ -136,7 +136,7 @@ def _comparisons(answers: Sequence[Answers], names: Sequence[str] | None) -> lis
     there = [
         name
         for name, (evaluated, other) in COMPARISONS.items()
-        if any(one.of(evaluated) is not None and one.of(other) is not None for one in answers)
+        if any(None not in (row.of(evaluated), row.of(other)) for row in answers)
     ]
     if not there:
         raise DataError(
@@ -237,7 +237,7 @@ def judge_answers(
             "calls": call_figures(replies),
             "rows": len(answers),
         },
-        (_row(*one) for one in zip(pairs, by_pair, judged, strict=True)),
+        map(_row, pairs, by_pair, judged),
     )
 
 

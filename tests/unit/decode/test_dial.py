@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from langchain_metaaligner import AlignerLLM, MetaAlignerRunnable
@@ -45,7 +45,6 @@ def test_words_of_the_model_s_own_leave_it_alone():
     assert follow([1, 2, 3], [1, 9, 9, 3]).next == END
 
 
-@settings(deadline=None)
 @given(IDS, st.lists(st.integers(1, 8), max_size=12), st.lists(st.integers(1, 8), max_size=6))
 def test_guesses_change_nothing(draft, made, guesses):
     place = follow(draft, made)

@@ -4,9 +4,9 @@ import queue
 
 import pytest
 
+from langchain_metaaligner.decode.complete import complete
 from langchain_metaaligner.decode.pieces import stream
 from langchain_metaaligner.decode.row import Claim, Completion, Decoding
-from langchain_metaaligner.decode.sharing import complete
 from langchain_metaaligner.errors import SettingError
 from langchain_metaaligner.models.checkpoint import CheckpointSpec, load
 

@@ -15,9 +15,8 @@ from langchain_metaaligner.errors import (
     CheckpointError,
     DataError,
     LedgerError,
-    SettingError,
 )
-from langchain_metaaligner.files.answering import Policy, generate_answers, query_set
+from langchain_metaaligner.files.answering import Policy, generate_answers
 from langchain_metaaligner.testing import FakeAlignerLLM
 
 
@@ -221,8 +220,6 @@ def test_on_imhi_prompt_and_answer_of_a_decoder_share_a_window(tmp_path, context
 
 
 def test_mistakes_are_named(queries, tmp_path):
-    with pytest.raises(SettingError, match=r"'imih' is unknown\. Did you mean 'imhi'"):
-        query_set("imih")
     llm = FakeAlignerLLM(str)
     with pytest.raises(DataError, match="There is nothing to read"):
         generate_answers("hh-rlhf", queries, tmp_path / "o", llm, llm_name="m")

@@ -2,7 +2,7 @@
 
 import pytest
 from datasets import Dataset
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
@@ -26,7 +26,6 @@ def test_a_copy_departs_nowhere_and_another_text_somewhere(draft, edit):
         assert edit[: found[0]] == draft[: found[0]]
 
 
-@settings(deadline=None)
 @given(IDS, IDS, st.floats(0.1, 50))
 def test_weights_are_one_on_average(draft, edit, weight):
     weights = departure_weights(draft, edit, weight)

@@ -7,7 +7,7 @@ import pytest
 
 from langchain_metaaligner.errors import RecipeError
 from langchain_metaaligner.training import run
-from langchain_metaaligner.training.recipe import RECIPES
+from langchain_metaaligner.training.baselines import RECIPES
 from langchain_metaaligner.training.recipe_file import load_recipe
 
 MINIATURES = Path(__file__).parents[3] / "recipes" / "miniature"

@@ -1,0 +1,42 @@
+"""Options that exclude each other, found when an aligner is made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from langchain_metaaligner.errors import SettingError
+
+if TYPE_CHECKING:
+    from langchain_metaaligner.edit.options import AlignerSettings
+
+
+def require_consistent(settings: AlignerSettings) -> None:
+    """Refuse options that cannot work together.
+
+    Raises:
+        SettingError: with the two options and what to do.
+    """
+    if settings.llm is not None and settings.caution is not None:
+        raise SettingError(
+            f"caution={settings.caution} was given with llm=, but it is an option of this "
+            "package's own models. Give it to them: llm=AlignerLLM(caution=…)."
+        )
+    if settings.gate is not None and settings.streaming == "live":
+        raise SettingError(
+            'A gate needs the whole edit: streaming="live" would have shown it. Use "checked".'
+        )
+    if settings.candidates > 1:
+        _require_different_candidates(settings)
+
+
+def _require_different_candidates(settings: AlignerSettings) -> None:
+    number = settings.candidates
+    if settings.gate is None:
+        raise SettingError(f"candidates={number} needs a gate that chooses: gate=RewardGate(…).")
+    own = settings.model_kwargs.get("generation") or {}
+    generation = getattr(settings.llm, "generation", None) if settings.llm else own
+    if isinstance(generation, dict) and not generation.get("do_sample"):
+        raise SettingError(
+            f"candidates={number} of a model that decodes greedily are all the same. "
+            'Let it sample: model_kwargs={"generation": {"do_sample": True}}.'
+        )
