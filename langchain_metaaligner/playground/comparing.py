@@ -86,6 +86,8 @@ def answer_rows(
 
 def _fit_rows(rows: Iterable[Row], question: str, draft: str) -> Iterator[tuple[int, str, str]]:
     for number, row in enumerate(rows, 1):
-        texts = row.get(question), row.get(draft)
-        if all(isinstance(text, str) and text.strip() and is_unicode(text) for text in texts):
-            yield number, *texts
+        asked, answer = row.get(question), row.get(draft)
+        if not (isinstance(asked, str) and isinstance(answer, str) and is_unicode(asked, answer)):
+            continue
+        if asked.strip() and answer.strip():
+            yield number, asked, answer

@@ -34,7 +34,7 @@ def live_edit(
     metadata: dict[str, Any] = {}
     try:
         value = {"question": question, "answer": AIMessage(draft)}
-        for chunk in live.stream(value, objectives=objectives):
+        for chunk in live.stream(value, objectives=list(objectives)):
             if "answer" not in chunk:
                 continue
             message = chunk["answer"]
