@@ -1,7 +1,7 @@
 """The notebooks as pages of the site: a hook of mkdocs.
 
-`mkdocs-jupyter` would do it with twelve packages more; but it loads MathJax from elsewhere, checks no
-link, and gives `llms.txt` the notebook's JSON. A page here is Markdown like all others.
+`mkdocs-jupyter` would do it with twelve packages more; but it loads MathJax from elsewhere, checks
+no link, and gives `llms.txt` the notebook's JSON. A page here is Markdown like all others.
 """
 
 import base64

@@ -18,6 +18,7 @@ from langchain_metaaligner.cli import (
     objectives,
     playground,
     score,
+    serve,
     train,
 )
 from langchain_metaaligner.cli.command import CommandGroup, add
@@ -43,6 +44,7 @@ add(app, playground.playground, group=TRY, examples=playground.EXAMPLES)
 add(app, doctor.doctor, group=TRY, examples=doctor.EXAMPLES)
 add(app, align.align, group=CORRECT, examples=align.EXAMPLES)
 add(app, align_file.align_file, group=CORRECT, examples=align_file.EXAMPLES)
+add(app, serve.serve, group=CORRECT, examples=serve.EXAMPLES)
 app.add_typer(evaluate, rich_help_panel=MEASURE)
 add(app, generate.generate, group=MEASURE, examples=generate.EXAMPLES)
 add(app, train.train, group=TRAIN, examples=train.EXAMPLES)

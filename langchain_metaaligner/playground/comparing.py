@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import TypeGuard
 
 from langchain_metaaligner.errors import DataError
 from langchain_metaaligner.files.drafts import open_table
@@ -86,8 +87,10 @@ def answer_rows(
 
 def _fit_rows(rows: Iterable[Row], question: str, draft: str) -> Iterator[tuple[int, str, str]]:
     for number, row in enumerate(rows, 1):
-        asked, answer = row.get(question), row.get(draft)
-        if not (isinstance(asked, str) and isinstance(answer, str) and is_unicode(asked, answer)):
-            continue
-        if asked.strip() and answer.strip():
-            yield number, asked, answer
+        asked, answered = row.get(question), row.get(draft)
+        if _is_text(asked) and _is_text(answered):
+            yield number, asked, answered
+
+
+def _is_text(cell: object) -> TypeGuard[str]:
+    return isinstance(cell, str) and bool(cell.strip()) and is_unicode(cell)

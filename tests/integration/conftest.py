@@ -22,6 +22,7 @@ collect_ignore = [
     "chat_server.py",
     "completions_server.py",
     "judge_server.py",
+    "serving.py",
 ]  # programs that tests start
 
 

@@ -1,8 +1,8 @@
 """Type checkers without plugins accept what is documented, and find what is wrong.
 
 pyright is what editors complete and check by (here as basedpyright, which brings it in a wheel),
-mypy what many run. Each reads all snippets in one run; a line marked ``# wrong`` must have an error,
-and no other line may.
+mypy what many run. Each reads all snippets in one run; a line marked ``# wrong`` must have an
+error, and no other line may.
 """
 
 import inspect
