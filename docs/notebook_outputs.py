@@ -19,7 +19,12 @@ SECONDS = 300  # that one cell may take, on a busy machine
 def executed(path: Path) -> nbformat.NotebookNode:
     """The notebook with the outputs of a fresh run, without anything that differs by chance."""
     notebook = nbformat.read(path, as_version=4)
-    settings = {"HF_HUB_OFFLINE": "1", "TQDM_DISABLE": "1", "OMP_NUM_THREADS": "1"}
+    settings = {
+        "HF_HUB_OFFLINE": "1",
+        "OMP_NUM_THREADS": "1",
+        "TQDM_DISABLE": "1",
+        "PYTHONWARNINGS": "ignore:IProgress not found",  # of tqdm, where ipywidgets is absent
+    }
     with tempfile.TemporaryDirectory() as folder:
         client = NotebookClient(
             notebook,
