@@ -6,6 +6,7 @@ import bisect
 import threading
 from collections.abc import Sequence
 from itertools import accumulate
+from operator import mul, neg
 from typing import NamedTuple
 
 STEADY = 8
@@ -113,12 +114,11 @@ class Pace:
         right, tried = self._guesses[min(foretold, STEADY)]
         return right / tried
 
-    def learned(self, foretold: int, right: bool) -> None:
-        """Take note of one guess made after ``foretold`` right ones in a row."""
-        state = min(foretold, STEADY)
+    def learned(self, state: int, right: bool, number: int = 1) -> None:
+        """Take note of ``number`` guesses made after ``state`` right ones in a row."""
         with self._lock:
-            before, tried = self._guesses[state]
-            self._guesses[state] = (_FADING * before + right, _FADING * tried + 1.0)
+            known = self._guesses[min(state, STEADY)]
+            self._guesses[min(state, STEADY)] = faded(known, right, number, _FADING)
 
     def side_chance(self, kind: str) -> float:
         """How likely a guess of a kind of `SIDES` is right."""
@@ -128,12 +128,30 @@ class Pace:
     def learned_side(self, kind: str, right: bool) -> None:
         """Take note of one guess of such a kind."""
         with self._lock:
-            before, tried = self._sides[kind]
-            self._sides[kind] = (_FADING * before + right, _FADING * tried + 1.0)
+            self._sides[kind] = faded(self._sides[kind], right, 1, _FADING)
 
     def after_fork(self) -> None:
         """Go on in a child process, where the thread that held the lock is no more."""
         self._lock = threading.Lock()
+
+
+def faded(
+    known: tuple[float, float], right: bool, number: int, fading: float
+) -> tuple[float, float]:
+    """How many guesses were right and how many were tried, with ``number`` more of one kind.
+
+    Args:
+        known: both numbers so far.
+        right: whether the new ones were.
+        number: how many there are.
+        fading: what each leaves of those before it.
+
+    >>> faded((2.0, 4.0), True, 2, 0.5)
+    (2.0, 2.5)
+    """
+    left = fading**number
+    new = (1 - left) / (1 - fading)
+    return left * known[0] + new * right, left * known[1] + new
 
 
 class Record:
@@ -141,8 +159,7 @@ class Record:
 
     def __init__(self, pace: Pace) -> None:
         self._pace = pace
-        self._right = [0.0] * (STEADY + 1)
-        self._tried = [0.0] * (STEADY + 1)
+        self._guesses = [(0.0, 0.0)] * (STEADY + 1)
 
     def reaches(self, foretold: int, most: int) -> list[float]:
         """How likely the first, the second, … guess comes true, ``most`` of them at most.
@@ -151,14 +168,10 @@ class Record:
             foretold: right guesses in a row so far.
             most: how many guesses there are.
         """
-        chances = [self._chance(min(foretold + step, STEADY)) for step in range(STEADY + 1)]
-        reaches, reached = list[float](), 1.0
-        for depth in range(most):
-            reached *= chances[min(depth, STEADY)]
-            if reached < _HOPELESS:
-                break
-            reaches.append(reached)
-        return reaches
+        chances = [self._chance(state) for state in range(min(foretold, STEADY), STEADY + 1)]
+        steady = chances[-1:] * max(0, most - len(chances))
+        reaches = list(accumulate((chances + steady)[:most], mul))
+        return reaches[: bisect.bisect_right(reaches, -_HOPELESS, key=neg)]
 
     def side_reaches(self, kind: str, most: int) -> list[float]:
         """The same for guesses of a kind of `SIDES`, which have foretold nothing yet."""
@@ -173,15 +186,22 @@ class Record:
             right: how many came true.
             guesses: how many there were.
         """
-        for depth in range(min(right + 1, guesses)):
-            state, came_true = min(foretold + depth, STEADY), depth < right
-            self._right[state] = _ROW_FADING * self._right[state] + came_true
-            self._tried[state] = _ROW_FADING * self._tried[state] + 1.0
-            self._pace.learned(state, came_true)
+        state = min(foretold, STEADY)
+        right, wrong = min(right, guesses), right < guesses
+        while right:
+            number = 1 if state < STEADY else right  # the steady state takes all others at once
+            self._learn(state, True, number)
+            right, state = right - number, min(state + 1, STEADY)
+        if wrong:
+            self._learn(state, False, 1)
+
+    def _learn(self, state: int, right: bool, number: int) -> None:
+        self._guesses[state] = faded(self._guesses[state], right, number, _ROW_FADING)
+        self._pace.learned(state, right, number)
 
     def _chance(self, state: int) -> float:
-        shared = self._pace.chance(state)
-        return (self._right[state] + _TRUST * shared) / (self._tried[state] + _TRUST)
+        right, tried = self._guesses[state]
+        return (right + _TRUST * self._pace.chance(state)) / (tried + _TRUST)
 
 
 def rounded_up(tokens: int) -> int:
