@@ -72,19 +72,11 @@ class LookupLoop:
             numbers = self._model.prefixes.find(guided.unread[:-1], row.decoding.tenant)
             if numbers is not None:
                 kept[len(self._rows)] = numbers
-                guided.skip(numbers.shape[3])
+                guided.unread = guided.unread[numbers.shape[3] :]
             self._rows.append(guided)
         if kept:
             self._cache.write(kept, max(guided.length for guided in self._rows))
         return []
-
-    def _keep(self) -> None:
-        """Keep what prompts begin with that were read for the first time."""
-        for place, guided in enumerate(self._rows):
-            beginning = guided.beginning()
-            if beginning:
-                read = partial(self._cache.read, place)
-                self._model.prefixes.keep(beginning, read, guided.row.decoding.tenant)
 
     def step(self) -> list[Row]:
         """One forward pass over all rows.
@@ -102,8 +94,10 @@ class LookupLoop:
             for guided, offer in zip(self._rows, offers, strict=True)
         ]
         made, waited = self._forward(feeds)
-        self._keep()
         for at, (guided, feed, new) in enumerate(zip(self._rows, feeds, made, strict=True)):
+            if beginning := guided.beginning():
+                read, tenant = partial(self._cache.read, at), guided.row.decoding.tenant
+                self._model.prefixes.keep(beginning, read, tenant)
             if right := guided.take(new):
                 to = feed.start + feed.first + 1
                 self._cache.shift(at, feed.start + right.start, to, len(right))

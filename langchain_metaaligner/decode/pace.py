@@ -62,6 +62,9 @@ class Costs(NamedTuple):
 class Pace:
     """What guesses and passes of one checkpoint were worth so far; for any number of threads.
 
+    Attributes:
+        costs: what passes took so far.
+
     >>> pace = Pace()
     >>> for seconds in (0.5, 0.2):  # the first pass of its size also pays for what is prepared
     ...     pace.passed(8, seconds)
@@ -74,15 +77,10 @@ class Pace:
         self._passes = 0
         self._measured: dict[int, int] = {}
         self._seconds: dict[int, float] = {}
-        self._costs = Costs()
+        self.costs = Costs()
         # (right, tried) after 0, 1, … right guesses in a row: a beginning to be corrected soon.
         self._guesses = [(0.6 + 0.04 * state, 1.0) for state in range(STEADY + 1)]
         self._sides = {kind: (chance, 1.0) for kind, chance in SIDES.items()}
-
-    @property
-    def costs(self) -> Costs:
-        """What passes took so far."""
-        return self._costs
 
     def passed(self, tokens: int, seconds: float) -> None:
         """Take note of what a pass over ``tokens`` tokens took."""
@@ -96,23 +94,27 @@ class Pace:
             known = self._seconds.get(size, seconds)
             weight = _FASTER if seconds < known else _SLOWER
             self._seconds[size] = weight * seconds + (1 - weight) * known
-            for old in [one for one in self._seconds if self._forgotten(one)]:
-                del self._seconds[old]  # it may have been bad luck, or other times
+            self._seconds = {  # one that is long ago may have been bad luck, or other times
+                size: seconds
+                for size, seconds in self._seconds.items()
+                if self._passes - self._measured[size] <= _MEMORY
+            }
             sizes = tuple(sorted(self._seconds))
             falling = accumulate((self._seconds[one] for one in reversed(sizes)), min)
-            self._costs = Costs(sizes, tuple(falling)[::-1])
-
-    def _forgotten(self, size: int) -> bool:
-        return self._passes - self._measured[size] > _MEMORY
+            self.costs = Costs(sizes, tuple(falling)[::-1])
 
     def cost(self, tokens: int) -> float:
         """Seconds that a pass over ``tokens`` tokens may take (`Costs.of`)."""
-        return self._costs.of(tokens)
+        return self.costs.of(tokens)
 
     def chance(self, foretold: int) -> float:
         """How likely the next guess is right, after ``foretold`` right ones in a row."""
         right, tried = self._guesses[min(foretold, STEADY)]
         return right / tried
+
+    def chances(self) -> list[float]:
+        """The same after 0, 1, … `STEADY` right ones."""
+        return [right / tried for right, tried in self._guesses]
 
     def learned(self, state: int, right: bool, number: int = 1) -> None:
         """Take note of ``number`` guesses made after ``state`` right ones in a row."""
@@ -168,7 +170,10 @@ class Record:
             foretold: right guesses in a row so far.
             most: how many guesses there are.
         """
-        chances = [self._chance(state) for state in range(min(foretold, STEADY), STEADY + 1)]
+        chances = [
+            (right + _TRUST * shared) / (tried + _TRUST)
+            for (right, tried), shared in zip(self._guesses, self._pace.chances(), strict=True)
+        ][min(foretold, STEADY) :]
         steady = chances[-1:] * max(0, most - len(chances))
         reaches = list(accumulate((chances + steady)[:most], mul))
         return reaches[: bisect.bisect_right(reaches, -_HOPELESS, key=neg)]
@@ -198,10 +203,6 @@ class Record:
     def _learn(self, state: int, right: bool, number: int) -> None:
         self._guesses[state] = faded(self._guesses[state], right, number, _ROW_FADING)
         self._pace.learned(state, right, number)
-
-    def _chance(self, state: int) -> float:
-        right, tried = self._guesses[state]
-        return (right + _TRUST * self._pace.chance(state)) / (tried + _TRUST)
 
 
 def rounded_up(tokens: int) -> int:
