@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing
 from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForChainRun, CallbackManagerForChainRun
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import run_in_executor
 from langchain_core.runnables.utils import ConfigurableFieldSpec
+from typing_extensions import Unpack
 
 from langchain_metaaligner.edit.aligner import Aligner, Config, Configs, RunManager, or_error
 from langchain_metaaligner.edit.ask import aask, ask
 from langchain_metaaligner.edit.node import is_state_of_node, streamed_whole
+from langchain_metaaligner.edit.signature import Objectives as Named
+from langchain_metaaligner.edit.signature import RunnableOptions
 from langchain_metaaligner.edit.stream import added_up, astream_edit, stream_edit
 from langchain_metaaligner.errors import SettingError
-from langchain_metaaligner.objectives import Objective
 
-Objectives = Sequence[str | Objective] | None
+Objectives = Named | None
 
 
 class MetaAlignerRunnable(Aligner):
@@ -67,6 +70,9 @@ class MetaAlignerRunnable(Aligner):
         SettingError: if any other option cannot be used.
     """
 
+    def __init__(self, **options: Unpack[RunnableOptions]) -> None:
+        super().__init__(**options)
+
     @classmethod
     def is_lc_serializable(cls) -> bool:
         """Chains with an aligner can be dumped and loaded."""
@@ -91,7 +97,12 @@ class MetaAlignerRunnable(Aligner):
         ]
 
     def invoke(
-        self, input: Any, config: Config = None, *, objectives: Objectives = None, **kwargs: Any
+        self,
+        input: Any,
+        config: Config = None,
+        *,
+        objectives: Objectives = None,
+        **kwargs: Any,
     ) -> Any:
         """The value with its answer corrected, in the shape in which it came.
 
@@ -119,7 +130,12 @@ class MetaAlignerRunnable(Aligner):
         return self._call_with_config(edit, input, config)
 
     async def ainvoke(
-        self, input: Any, config: Config = None, *, objectives: Objectives = None, **kwargs: Any
+        self,
+        input: Any,
+        config: Config = None,
+        *,
+        objectives: Objectives = None,
+        **kwargs: Any,
     ) -> Any:
         """The async twin of `invoke`."""
         _refuse(kwargs)
@@ -190,7 +206,12 @@ class MetaAlignerRunnable(Aligner):
         )
 
     def stream(
-        self, input: Any, config: Config = None, *, objectives: Objectives = None, **kwargs: Any
+        self,
+        input: Any,
+        config: Config = None,
+        *,
+        objectives: Objectives = None,
+        **kwargs: Any,
     ) -> Iterator[Any]:
         """Pieces of the corrected value; they add up to what ``invoke`` gives."""
         if is_state_of_node(input, config):
@@ -219,8 +240,13 @@ class MetaAlignerRunnable(Aligner):
         yield from self._transform_stream_with_config(input, edit, config)
 
     async def astream(
-        self, input: Any, config: Config = None, *, objectives: Objectives = None, **kwargs: Any
-    ) -> AsyncIterator[Any]:
+        self,
+        input: Any,
+        config: Config = None,
+        *,
+        objectives: Objectives = None,
+        **kwargs: Any,
+    ) -> AsyncGenerator[Any, None]:
         """The async twin of `stream`."""
 
         async def one() -> AsyncIterator[Any]:
@@ -229,8 +255,11 @@ class MetaAlignerRunnable(Aligner):
         if is_state_of_node(input, config):
             yield await self.as_node().ainvoke(input, config, objectives=objectives)
             return
-        async for chunk in self.atransform(one(), config, objectives=objectives, **kwargs):
-            yield chunk
+        async with aclosing(
+            self.atransform(one(), config, objectives=objectives, **kwargs)
+        ) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     async def atransform(
         self,
@@ -239,7 +268,7 @@ class MetaAlignerRunnable(Aligner):
         *,
         objectives: Objectives = None,
         **kwargs: Any,
-    ) -> AsyncIterator[Any]:
+    ) -> AsyncGenerator[Any, None]:
         """The async twin of `transform`."""
         _refuse(kwargs)
 
@@ -250,11 +279,14 @@ class MetaAlignerRunnable(Aligner):
                 answer = await run_in_executor(
                     None, self._prepared, value, run_manager, config, objectives
                 )
-                async for chunk in astream_edit(answer, self.options):
-                    yield chunk
+                async with aclosing(astream_edit(answer, self.options)) as pieces:
+                    async for piece in pieces:
+                        yield piece
 
-        async for chunk in self._atransform_stream_with_config(input, edit, config):
-            yield chunk
+        made: Any = self._atransform_stream_with_config(input, edit, config)
+        async with aclosing(made) as chunks:  # where the reader goes, its place is free at once
+            async for chunk in chunks:
+                yield chunk
 
 
 def _refuse(unknown: dict[str, Any]) -> None:
