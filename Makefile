@@ -9,7 +9,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 WORKERS ?= 2
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
-.PHONY: demo check test test-newest lint types docs format test310 mini small comparison clean
+.PHONY: demo check test test-newest lint types docs format test310 mini small comparison dist clean
 
 demo: .venv/demo
 	$(BIN)/metaaligner demo
@@ -82,6 +82,17 @@ $(SMALL)/base/base.gguf: | .venv/dev
 comparison: .venv/dev
 	@test -d "$(TEXTS)" || { echo "Give a folder of texts: make comparison TEXTS=DIR"; exit 2; }
 	$(BIN)/python recipes/comparison/run.py --texts "$(TEXTS)"
+
+# What a release uploads, checked: sources and wheel.
+dist: .venv/dist
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/check-wheel-contents dist/*.whl
+
+.venv/dist: .venv/bin/python
+	$(INSTALL) build twine check-wheel-contents
+	touch $@
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

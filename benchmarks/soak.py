@@ -32,7 +32,8 @@ from langchain_metaaligner.testing import FakeAlignerLLM
 
 INSULT = "Nobody likes you."
 ENDINGS = """
-import asyncio, os, signal, sys, threading
+import asyncio, faulthandler, os, sys, threading
+faulthandler.dump_traceback_later(float(sys.argv[2]), exit=True)  # shows where it hangs
 from langchain_metaaligner import MetaAlignerRunnable
 aligner = MetaAlignerRunnable(objectives=["harmless"], streaming="live")
 aligner.align("Warm up?", "Yes.")
@@ -195,7 +196,7 @@ class Soak:
 
     def _end(self, kind: str) -> None:
         ended = subprocess.run(
-            [sys.executable, "-c", ENDINGS, kind],
+            [sys.executable, "-c", ENDINGS, kind, str(0.8 * self.patience)],
             capture_output=True,
             text=True,
             timeout=self.patience,
@@ -203,7 +204,7 @@ class Soak:
         )
         self.counts[f"process.{kind}"] += 1
         if ended.returncode:
-            self.faults.append(f"process.{kind}: {ended.returncode}, {ended.stderr[-400:]}")
+            self.faults.append(f"process.{kind}: {ended.returncode}, {ended.stderr[-2000:]}")
 
     def watch(self) -> None:
         """Take note of callers that wait too long."""

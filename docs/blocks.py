@@ -108,9 +108,9 @@ def _run(command: str, folder: Path) -> str:
 
     from langchain_metaaligner.cli import app
 
-    before, _, ours = command.rpartition("metaaligner ")
-    before = before.strip()
-    if not ours or (before and not before.endswith("|")) or command.startswith("cat "):
+    before, name, ours = command.rpartition("metaaligner ")
+    before, (ours, _, target) = before.strip(), ours.partition(" > ")
+    if not name or (before and not before.endswith("|")):
         return _shell(command, folder)
     stdin = _shell(before.removesuffix("|"), folder) + "\n" if before else None
     with _chdir(folder):
@@ -119,6 +119,9 @@ def _run(command: str, folder: Path) -> str:
         )
     if done.exit_code and done.exception and not isinstance(done.exception, SystemExit):
         return f"Error: {done.exception}"
+    if target:
+        (folder / target).write_text(done.stdout, encoding="utf-8")
+        return ""
     return done.stdout.rstrip()
 
 

@@ -1,7 +1,7 @@
 """Files of the site that are made from its pages: ``llms.txt``, and each page as Markdown.
 
-A hook of mkdocs. The plugins that make ``llms.txt`` want the list of pages a second time, beside the
-navigation; here the navigation is the one list.
+A hook of mkdocs. The plugins that make ``llms.txt`` want the list of pages a second time; here the
+navigation is the one list.
 """
 
 from pathlib import Path

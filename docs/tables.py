@@ -39,17 +39,17 @@ def objectives() -> str:
         rows.append(
             (
                 f"`{name}`",
-                ", ".join(f"`{alias}`" for alias in also),
-                ", ".join(template.name for template in trained),
                 "<br>".join(texts or [f"{LABELS[name]}: {objective.description}"]),
+                ", ".join(template.name for template in trained),
+                ", ".join(f"`{alias}`" for alias in also),
             )
         )
-    return table(("Name", "Also", "Trained in", "Text in the prompt"), rows)
+    return table(("Name", "Text in the prompt", "Trained in", "Also called"), rows)
 
 
 def templates() -> str:
     return "\n\n".join(
-        f"**{template.name}**, {mode}:\n\n```text\n{getattr(template, mode)}\n```"
+        f"**{template.name}**, {mode}:\n\n```{{ .text .wrap }}\n{getattr(template, mode)}\n```"
         for template in TEMPLATES.values()
         for mode in ("better", "equal")
     )
@@ -148,7 +148,7 @@ def hero() -> str:
 
 
 def _edits() -> Iterator[tuple[dict[str, Any], Alignment]]:
-    """The drafts of the gallery, good edits first, each with what the bundled aligner made of it."""
+    """The drafts of the gallery, good edits first, each with the record of its edit."""
     records = json.loads((DOCS / "gallery" / "edits.json").read_text(encoding="utf-8"))
     cases = zip(gallery_run.drafts(), (Alignment(**record) for record in records), strict=True)
     return iter(sorted(cases, key=lambda one: not one[0]["good"]))

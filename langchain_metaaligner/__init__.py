@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from langchain_metaaligner.moved import keep_old_paths
@@ -42,6 +43,8 @@ keep_old_paths()
 
 def __getattr__(name: str) -> Any:
     """Import a public name on first use, so that importing the package stays light."""
+    if name == "__version__":
+        return version("langchain-metaaligner")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

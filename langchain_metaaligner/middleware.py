@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Any, Literal
+from inspect import Parameter, Signature, signature
+from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from typing_extensions import Unpack
 
 from langchain_metaaligner.edit.record import Alignment
+from langchain_metaaligner.edit.signature import MiddlewareOptions
 from langchain_metaaligner.edit.unseen import runs_unseen
 from langchain_metaaligner.errors import MissingExtraError, SettingError
 from langchain_metaaligner.runnable import MetaAlignerRunnable
@@ -47,14 +50,9 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
     'It scatters blue light most.'
     """
 
-    def __init__(
-        self,
-        *,
-        name: str = "MetaAlignerMiddleware",
-        record: Literal["full", "slim"] = "slim",
-        **options: Any,
-    ) -> None:
+    def __init__(self, **options: Unpack[MiddlewareOptions]) -> None:
         super().__init__()
+        record = options.pop("record", "slim")
         if record not in ("full", "slim"):
             raise SettingError(f"record is {record!r}. Give 'full' or 'slim'.")
         if options.get("streaming", "checked") != "checked":
@@ -62,7 +60,7 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
                 f"streaming={options['streaming']!r} has no effect in an agent, whose final turn "
                 "is shown whole once it is checked. Leave it out."
             )
-        self._name = name
+        self._name = options.pop("name", "MetaAlignerMiddleware")
         self._slim = record == "slim"
         self.aligner = MetaAlignerRunnable(**options)
 
@@ -106,6 +104,24 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
             about = {**about, "metaaligner": slim}
             answer = answer.model_copy(update={"response_metadata": about})
         return replace(response, result=[*response.result[:-1], answer])
+
+
+def _signature() -> Signature:
+    """The options by name, for those who ask at run time, as notebooks do."""
+    own = [
+        Parameter("name", Parameter.KEYWORD_ONLY, default="MetaAlignerMiddleware", annotation=str),
+        Parameter(
+            "record",
+            Parameter.KEYWORD_ONLY,
+            default="slim",
+            annotation=MiddlewareOptions.__annotations__["record"],
+        ),
+    ]
+    shared = signature(MetaAlignerRunnable).parameters.values()
+    return Signature([one for one in shared if one.name not in ("name", "record")] + own)
+
+
+MetaAlignerMiddleware.__signature__ = _signature()  # type: ignore[attr-defined]
 
 
 def _is_final(response: ModelResponse[Any]) -> bool:

@@ -17,7 +17,6 @@ ROOT = "langchain_metaaligner"
 MOVED = MappingProxyType(
     {
         "alignment": "edit.record",
-        "checks": "edit.checks",
         "data.building": "data.build",
         "data.lines": "tables.jsonl",
         "data.mentallama": "files.mentallama",

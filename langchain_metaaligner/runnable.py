@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForChainRun, CallbackManagerForChainRun
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import run_in_executor
 from langchain_core.runnables.utils import ConfigurableFieldSpec
+from typing_extensions import Unpack
 
 from langchain_metaaligner.edit.aligner import Aligner, Config, Configs, RunManager, or_error
 from langchain_metaaligner.edit.ask import aask, ask
 from langchain_metaaligner.edit.node import is_state_of_node, streamed_whole
+from langchain_metaaligner.edit.signature import Objectives as Named
+from langchain_metaaligner.edit.signature import RunnableOptions
 from langchain_metaaligner.edit.stream import added_up, astream_edit, stream_edit
 from langchain_metaaligner.errors import SettingError
-from langchain_metaaligner.objectives import Objective
 
-Objectives = Sequence[str | Objective] | None
+Objectives = Named | None
 
 
 class MetaAlignerRunnable(Aligner):
@@ -67,6 +69,9 @@ class MetaAlignerRunnable(Aligner):
         SettingError: if any other option cannot be used.
     """
 
+    def __init__(self, **options: Unpack[RunnableOptions]) -> None:
+        super().__init__(**options)
+
     @classmethod
     def is_lc_serializable(cls) -> bool:
         """Chains with an aligner can be dumped and loaded."""
@@ -91,7 +96,12 @@ class MetaAlignerRunnable(Aligner):
         ]
 
     def invoke(
-        self, input: Any, config: Config = None, *, objectives: Objectives = None, **kwargs: Any
+        self,
+        input: Any,
+        config: Config = None,
+        *,
+        objectives: Objectives = None,
+        **kwargs: Any,
     ) -> Any:
         """The value with its answer corrected, in the shape in which it came.
 
@@ -119,7 +129,12 @@ class MetaAlignerRunnable(Aligner):
         return self._call_with_config(edit, input, config)
 
     async def ainvoke(
-        self, input: Any, config: Config = None, *, objectives: Objectives = None, **kwargs: Any
+        self,
+        input: Any,
+        config: Config = None,
+        *,
+        objectives: Objectives = None,
+        **kwargs: Any,
     ) -> Any:
         """The async twin of `invoke`."""
         _refuse(kwargs)
@@ -190,7 +205,12 @@ class MetaAlignerRunnable(Aligner):
         )
 
     def stream(
-        self, input: Any, config: Config = None, *, objectives: Objectives = None, **kwargs: Any
+        self,
+        input: Any,
+        config: Config = None,
+        *,
+        objectives: Objectives = None,
+        **kwargs: Any,
     ) -> Iterator[Any]:
         """Pieces of the corrected value; they add up to what ``invoke`` gives."""
         if is_state_of_node(input, config):
@@ -219,7 +239,12 @@ class MetaAlignerRunnable(Aligner):
         yield from self._transform_stream_with_config(input, edit, config)
 
     async def astream(
-        self, input: Any, config: Config = None, *, objectives: Objectives = None, **kwargs: Any
+        self,
+        input: Any,
+        config: Config = None,
+        *,
+        objectives: Objectives = None,
+        **kwargs: Any,
     ) -> AsyncIterator[Any]:
         """The async twin of `stream`."""
 

@@ -4,49 +4,94 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from langchain_metaaligner.cli.display import panel
-from langchain_metaaligner.cli.options import Device, Model, Template
-from langchain_metaaligner.runnable import MetaAlignerRunnable
+from langchain_metaaligner.cli.options import AlignerOptions, AsJson, Force, Objectives, Preserve
+from langchain_metaaligner.cli.terminal import console, detail, say
+from langchain_metaaligner.errors import SettingError
+
+if TYPE_CHECKING:
+    from langchain_metaaligner.edit.record import Alignment
+
+EXAMPLES = (
+    'metaaligner align "How long is an egg boiled?" "You fool. 9 minutes." -O fair',
+    'echo "You fool. 9 minutes." | metaaligner align "Eggs?" - -O harmless --json',
+    'metaaligner align "Eggs?" - -O "Concise: one sentence is enough" < draft.txt',
+)
 
 
 def align(
     question: Annotated[str, typer.Argument(help="What was asked.")],
     answer: Annotated[str, typer.Argument(help="The draft answer; - reads it from stdin.")],
-    objective: Annotated[
-        list[str],
-        typer.Option("--objective", "-o", help='A name, or "Name: description". Repeatable.'),
-    ],
-    model: Model = "mini",
-    template: Template = "auto",
-    device: Device = None,
-    preserve: Annotated[
-        list[str] | None,
-        typer.Option(help="What must survive: code, urls, numbers or citations. Repeatable."),
+    objective: Objectives,
+    aligner: AlignerOptions,
+    preserve: Preserve = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write the answer into a file."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the whole record.")] = False,
+    force: Force = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Correct one answer and print it."""
-    draft = sys.stdin.read() if answer == "-" else answer
-    aligner = MetaAlignerRunnable(
+    """Correct one answer and print it.
+
+    A terminal shows draft and answer side by side; a pipe gets the answer alone, and with --json
+    the whole record.
+    """
+    if output is not None and output.exists() and not force:
+        raise SettingError(
+            f"--output {output} exists. Give another file, or --force to replace it."
+        )
+    draft = sys.stdin.read().removesuffix("\n") if answer == "-" else answer
+    with console().status(f"Editing with {aligner.model} …"):
+        alignment = _aligned(question, draft, objective, aligner, preserve)
+    detail(
+        f"{alignment.model}, template {alignment.template}: {alignment.prompt_tokens} tokens read, "
+        f"{alignment.completion_tokens} written, {alignment.seconds or 0:.2f} s."
+    )
+    _show(question, alignment, output, as_json)
+
+
+def _aligned(
+    question: str,
+    draft: str,
+    objective: list[str],
+    aligner: AlignerOptions,
+    preserve: list[str] | None,
+) -> Alignment:
+    from langchain_metaaligner.runnable import MetaAlignerRunnable
+
+    runnable = MetaAlignerRunnable(
         objectives=objective,
-        model=model,
-        template=template,
-        model_kwargs={"device": device},
+        model=aligner.model,
+        template=aligner.template,
+        model_kwargs={"device": aligner.device},
         preserve=preserve or (),
         on_missing_question="raise",
     )
-    with Console(stderr=True).status(f"Editing with {model} …"):
-        alignment = aligner.align(question, draft)
+    return runnable.align(question, draft)
+
+
+def _show(question: str, alignment: Alignment, output: Path | None, as_json: bool) -> None:
+    from langchain_metaaligner.cli.display import panel
+
+    text = alignment.text
     if as_json:
-        sys.stdout.write(json.dumps(alignment.record(), ensure_ascii=False, indent=2) + "\n")
-    elif sys.stdout.isatty():
+        text = json.dumps(alignment.record(), ensure_ascii=False, indent=2)
+    if output is not None:
+        from langchain_metaaligner.tables.whole import whole_file
+
+        with whole_file(output) as unfinished:
+            unfinished.write_text(f"{text}\n", encoding="utf-8")
+        sys.stdout.write(f"{output}\n")
+    elif sys.stdout.isatty() and not as_json:
         Console().print(panel(question, alignment))
+        return
     else:
-        sys.stdout.write(alignment.text + "\n")
-        if alignment.decision == "kept":
-            sys.stderr.write(f"The draft was kept: {alignment.detail}\n")
+        sys.stdout.write(f"{text}\n")
+    if alignment.decision == "kept" and not as_json:
+        say(f"The draft was kept: {alignment.detail}")

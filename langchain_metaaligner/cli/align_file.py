@@ -1,4 +1,4 @@
-"""``metaaligner align-file``: a file of drafts, streamed and resumable."""
+"""``metaaligner align-file``: files of drafts, streamed and resumable."""
 
 from __future__ import annotations
 
@@ -6,151 +6,174 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
 
-from langchain_metaaligner.cli.options import Device, Model, Template
-from langchain_metaaligner.cli.stopping import stopped_with
+from langchain_metaaligner.cli.align_file_report import (
+    dry_run_figures,
+    figures,
+    print_report,
+    rows_lost,
+)
+from langchain_metaaligner.cli.options import (
+    AlignerOptions,
+    AsJson,
+    BatchSize,
+    DryRun,
+    Escaped,
+    Force,
+    Limit,
+    Objectives,
+    OutputFile,
+    Preserve,
+    QuestionColumn,
+    ResearchCompat,
+    one_of,
+)
+from langchain_metaaligner.cli.terminal import counted_rows, detail, print_json, say
 from langchain_metaaligner.errors import DataError, SettingError, nearest
 
 if TYPE_CHECKING:
+    from langchain_metaaligner.cli.terminal import Advance
     from langchain_metaaligner.files.align import Engine, Report
     from langchain_metaaligner.files.drafts import Table
+    from langchain_metaaligner.runnable import MetaAlignerRunnable
 
 ENGINES = ("local", "ray")
 STANDARD = "-"
 """What stands for standard input and output."""
+EXAMPLES = (
+    "metaaligner align-file drafts.csv -o aligned.csv -O harmless -O helpful",
+    "metaaligner align-file drafts.csv -o first.csv -O fair --limit 20",
+    "cat drafts.jsonl | metaaligner align-file - -o - -O harmless > aligned.jsonl",
+)
 
 
-def align_file(
+@dataclass(frozen=True, kw_only=True)
+class Decoding:
+    """How the aligner's edits are decoded on this machine."""
+
+    heading: ClassVar = "Aligner"
+
+    batch_size: BatchSize = 8
+    max_new_tokens: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Tokens that an edit may take.")
+    ] = 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Columns:
+    """How the input is read."""
+
+    heading: ClassVar = "Input"
+
+    question_column: QuestionColumn = None
+    answer_column: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The column of drafts. By default found by its name."),
+    ] = None
+    questions: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="A file whose query column is joined by row (IMHI test sets)."
+        ),
+    ] = None
+    limit: Limit = None
+    encoding: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Of a text file, such as cp1252. By default UTF-8."),
+    ] = None
+    input_format: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FORMAT",
+            help="csv, tsv, json, jsonl or parquet, where the input's name does not say.",
+            autocompletion=one_of("csv", "tsv", "json", "jsonl", "parquet"),
+        ),
+    ] = None
+    escaped: Escaped = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machines:
+    """Which machines do the work."""
+
+    heading: ClassVar = "More machines"
+
+    engine: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="local, or ray for a Ray cluster.",
+            autocompletion=one_of(*ENGINES),
+        ),
+    ] = "local"
+    replicas: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Copies of the model, with ray.")
+    ] = 1
+    base_url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="An OpenAI-compatible server (/v1) of the model."),
+    ] = None
+    concurrency: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Requests to it at the same time.")
+    ] = 16
+    timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", help="What one request to it may take.")
+    ] = 120.0
+    retries: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Times that a request is repeated.")
+    ] = 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """Everything that `align_file` is asked for."""
+
     source: Annotated[
         str,
         typer.Argument(
             metavar="INPUT",
             help="A CSV, TSV, JSON, JSONL or Parquet file, a folder of them, a Hub data set, or -.",
         ),
-    ],
-    output: Annotated[
-        Path,
-        typer.Option(
-            "--output",
-            help="A .csv, .tsv, .json, .jsonl or .parquet file, or - (JSONL on standard output).",
-        ),
-    ],
-    objective: Annotated[
-        list[str],
-        typer.Option("--objective", "-o", help='A name, or "Name: description". Repeatable.'),
-    ],
-    model: Model = "mini",
-    template: Template = "auto",
-    device: Device = None,
-    batch_size: Annotated[
-        int, typer.Option("--batch-size", min=1, help="Rows in one forward pass.")
-    ] = 8,
-    max_new_tokens: Annotated[
-        int, typer.Option(min=1, help="Tokens that an edit may take.")
-    ] = 1024,
-    question_column: Annotated[str | None, typer.Option(help="The column of questions.")] = None,
-    answer_column: Annotated[str | None, typer.Option(help="The column of drafts.")] = None,
-    questions: Annotated[
-        Path | None,
-        typer.Option(help="A file whose query column is joined by row (IMHI test sets)."),
-    ] = None,
-    preserve: Annotated[
-        list[str] | None,
-        typer.Option(help="What must survive: code, urls, numbers or citations. Repeatable."),
-    ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Replace a file that this command did not write.")
-    ] = False,
-    encoding: Annotated[
-        str | None, typer.Option(help="Of a text file, such as cp1252; by itself UTF-8.")
-    ] = None,
-    input_format: Annotated[
-        str | None,
-        typer.Option(help="csv, tsv, json, jsonl or parquet, where the input's name does not say."),
-    ] = None,
-    escaped: Annotated[
-        bool,
-        typer.Option("--escaped", help="CSV as the research writes it, backslashes doubled."),
-    ] = False,
-    engine: Annotated[str, typer.Option("--engine", help="local or ray.")] = "local",
-    replicas: Annotated[int, typer.Option(min=1, help="Copies of the model, with ray.")] = 1,
-    base_url: Annotated[
-        str | None,
-        typer.Option(help="An OpenAI-compatible server (/v1) that serves the model."),
-    ] = None,
-    concurrency: Annotated[
-        int, typer.Option(min=1, help="Requests to that server at the same time.")
-    ] = 16,
-    timeout: Annotated[float, typer.Option(help="Seconds that one request may take.")] = 120.0,
-    retries: Annotated[int, typer.Option(min=0, help="Times that a request is repeated.")] = 6,
-    research_compat: Annotated[
-        bool,
-        typer.Option("--research-compat", help="What the research script writes, bugs included."),
-    ] = False,
-) -> None:
-    """Correct all drafts of a file; started again, a stopped run goes on."""
-    if source != STANDARD and Path(source).is_dir():
-        _align_folder(Path(source), output, questions, dict(locals()))
-        return
+    ]
+    output: OutputFile
+    objective: Objectives
+    preserve: Preserve = None
+    columns: Columns
+    aligner: AlignerOptions
+    decoding: Decoding
+    machines: Machines
+    force: Force = False
+    dry_run: DryRun = False
+    as_json: AsJson = False
+    research_compat: ResearchCompat = False
+
+
+def align_file(run: Run) -> None:
+    """Correct all drafts of a file; started again, a stopped run goes on.
+
+    The output has the rows of the input with the draft, the answer, what was decided, and why.
+    An output - is JSONL on standard output.
+    """
+    engine = run.machines.engine
     if engine not in ENGINES:
         raise SettingError(
             f"--engine {engine} is unknown.{nearest(engine, ENGINES)} Give local or ray."
         )
-    llm = None
-    if base_url is not None:
-        from langchain_metaaligner.files.servers import served
-
-        llm = served(model, base_url, max_new_tokens, concurrency, timeout, retries)
-    options: dict[str, Any] = {
-        "device": device,
-        "batch_size": batch_size,
-        "max_new_tokens": max_new_tokens,
-    }
-    if research_compat:
-        _as_research(source, output, objective, model, template, options, llm, force)
-        return
-    from langchain_metaaligner.files.drafts import open_table
-    from langchain_metaaligner.tables.source import open_source
-
-    with _readable(source, input_format) as (name, kind):
-        opened = open_source(name, format=kind, escaped=escaped, encoding=encoding)
-        table = open_table(opened, question_column, answer_column, questions)
-        aligner_options: dict[str, Any] = {
-            "objectives": objective,
-            "model": model,
-            "llm": llm,
-            "template": template,
-            "model_kwargs": {} if llm is not None else options,
-            "preserve": preserve or (),
-        }
-        report = _run(table, output, aligner_options, engine, replicas, batch_size, force)
-    _tell(report, output)
-    if _lost(report):
+    is_folder = run.source != STANDARD and Path(run.source).is_dir()
+    if not (_align_folder if is_folder else _align_one)(run):
         raise typer.Exit(1)
 
 
-def _align_folder(
-    folder: Path, output: Path, questions: Path | None, options: dict[str, Any]
-) -> None:
+def _align_folder(run: Run) -> bool:
     """Each file of a folder, such as the outputs on the data sets of IMHI, under its own name."""
     from langchain_metaaligner.tables.source import READ, format_of
 
+    folder, output, questions = Path(run.source), run.output, run.columns.questions
     paths = [path for path in sorted(folder.iterdir()) if path.is_file() and format_of(path)]
     paths = [path for path in paths if not path.name.endswith((".ledger.jsonl", ".problems.jsonl"))]
     if not paths:
@@ -159,69 +182,124 @@ def _align_folder(
         raise SettingError(
             f"--output {output} cannot take the files of the folder {folder}. Give another folder."
         )
-    failed = False
+    ended_well = True
     for path in paths:
         joined = questions / path.name if questions and questions.is_dir() else questions
-        of_file = {"source": str(path), "output": output / path.name, "questions": joined}
-        try:
-            align_file(**{**options, **of_file})
-        except typer.Exit as end:
-            failed = failed or bool(end.exit_code)
-    if failed:
-        raise typer.Exit(1)
+        columns = replace(run.columns, questions=joined)
+        one = replace(run, source=str(path), output=output / path.name, columns=columns)
+        ended_well = _align_one(one) and ended_well
+    return ended_well
 
 
-def _run(
-    table: Table,
-    output: Path,
-    options: dict[str, Any],
-    engine: str,
-    replicas: int,
-    batch_size: int,
-    force: bool,
-) -> Report:
+def _align_one(run: Run) -> bool:
+    """Correct one input; whether every row of it was read, and was not lost to failures."""
+    if run.research_compat:
+        _align_as_research(run)
+        return True
+    from langchain_metaaligner.files.drafts import open_table
+    from langchain_metaaligner.tables.source import open_source
+
+    columns = run.columns
+    with _readable(run.source, columns.input_format) as (name, kind):
+        source = open_source(
+            name, format=kind, escaped=columns.escaped, encoding=columns.encoding
+        ).first(columns.limit)
+        table = open_table(
+            source, columns.question_column, columns.answer_column, columns.questions
+        )
+        report = _align_table(run, table)
+    if report is None:
+        return True
+    if run.as_json:
+        print_json(figures(report, run.output))
+    print_report(report)
+    if str(run.output) != STANDARD and not run.as_json:
+        sys.stdout.write(f"{run.output}\n")
+    return not rows_lost(report)
+
+
+def _align_table(run: Run, table: Table) -> Report | None:
+    """Correct the rows of a table; None where it was only asked what would be done."""
     from langchain_metaaligner.files.align import align_file as align_to_file
     from langchain_metaaligner.files.align import ledger_of
-    from langchain_metaaligner.files.engines import LocalEngine, settings_of
-    from langchain_metaaligner.runnable import MetaAlignerRunnable
+    from langchain_metaaligner.files.engines import settings_of
     from langchain_metaaligner.tables.write import check_output
 
-    to_standard = str(output) == STANDARD
+    to_standard = str(run.output) == STANDARD
     if not to_standard:  # before a model is loaded
-        check_output(output, table.inputs, ledger_of(output), force)
+        check_output(run.output, table.inputs, ledger_of(run.output), run.force)
+    aligner, engine = _engine(run)
+    settings = settings_of(aligner)
+    detail(f"{table.source.name}: question in {table.asked}, draft in {table.answer}.")
+    if run.dry_run:
+        ledger = None if to_standard else ledger_of(run.output)
+        print_json(dry_run_figures(table, aligner, settings, ledger))
+        return None
+    window = 8 * run.decoding.batch_size * run.machines.replicas
+    again = "" if to_standard else "Run the same command to go on from there."
+    with counted_rows(table.source.path.name, table.count, again) as advance:
+        if to_standard:
+            return _to_standard_output(table, engine, settings, window, advance)
+        return align_to_file(
+            table,
+            run.output,
+            engine,
+            settings,
+            window=window,
+            force=run.force,
+            progress=advance,
+        )
+
+
+def _engine(run: Run) -> tuple[MetaAlignerRunnable, Engine]:
+    """The aligner, and what gives it its rows."""
+    from langchain_metaaligner.files.engines import LocalEngine
+    from langchain_metaaligner.runnable import MetaAlignerRunnable
+
+    llm = _served(run)
+    options: dict[str, Any] = {
+        "objectives": run.objective,
+        "model": run.aligner.model,
+        "llm": llm,
+        "template": run.aligner.template,
+        "model_kwargs": {} if llm is not None else _model_kwargs(run),
+        "preserve": run.preserve or (),
+    }
     aligner = MetaAlignerRunnable(**options)
-    aligns: Engine = LocalEngine(aligner)
-    if engine == "ray":
-        from langchain_metaaligner.files.ray import RayEngine
+    if run.machines.engine != "ray":
+        return aligner, LocalEngine(aligner)
+    from langchain_metaaligner.files.ray import RayEngine
 
-        aligns = RayEngine(options, replicas, batch_size)
-    window = 8 * batch_size * replicas
-    done = 0
-    with _progress() as bar:
-        task = bar.add_task(table.source.path.name, total=table.count)
+    return aligner, RayEngine(options, run.machines.replicas, run.decoding.batch_size)
 
-        def advance(rows: int) -> None:
-            nonlocal done
-            done += rows
-            bar.advance(task, rows)
 
-        again = "" if to_standard else " Run the same command to go on from there."
-        with stopped_with(lambda: f"{done:,} rows were done.{again}"):
-            if to_standard:
-                return _to_standard_output(table, aligns, settings_of(aligner), window, advance)
-            return align_to_file(
-                table,
-                output,
-                aligns,
-                settings_of(aligner),
-                window=window,
-                force=force,
-                progress=advance,
-            )
+def _served(run: Run) -> Any:
+    """The model behind a server; None where there is none."""
+    if run.machines.base_url is None:
+        return None
+    from langchain_metaaligner.files.servers import served
+
+    machines = run.machines
+    return served(
+        run.aligner.model,
+        str(machines.base_url),
+        run.decoding.max_new_tokens,
+        machines.concurrency,
+        machines.timeout,
+        machines.retries,
+    )
+
+
+def _model_kwargs(run: Run) -> dict[str, Any]:
+    return {
+        "device": run.aligner.device,
+        "batch_size": run.decoding.batch_size,
+        "max_new_tokens": run.decoding.max_new_tokens,
+    }
 
 
 def _to_standard_output(
-    table: Table, engine: Engine, settings: dict[str, Any], window: int, progress: Any
+    table: Table, engine: Engine, settings: dict[str, Any], window: int, progress: Advance
 ) -> Report:
     from langchain_metaaligner.files.align import Report, aligned_rows
     from langchain_metaaligner.tables.ledger import Ledger
@@ -257,88 +335,37 @@ def _readable(source: str, kind: str | None) -> Iterator[tuple[str, str | None]]
         path.unlink()
 
 
-def _as_research(
-    source: str,
-    output: Path,
-    objective: list[str],
-    model: str,
-    template: str,
-    options: dict[str, Any],
-    llm: Any,
-    force: bool,
-) -> None:
+def _align_as_research(run: Run) -> None:
     from langchain_metaaligner.files.research import align_as_research, research_template
     from langchain_metaaligner.models.aligner import AlignerLLM
     from langchain_metaaligner.objectives import parse_objectives
     from langchain_metaaligner.templates import EditTemplate
 
-    path = Path(source)
+    _refuse_beside_research(run)
+    model, template = run.aligner.model, run.aligner.template
+    path = Path(run.source)
     by_path = template == "auto"
     edit_template = research_template(model) if by_path else EditTemplate.named(template)
-    with _progress() as bar:
-        task = bar.add_task(path.name, total=None)
+    with counted_rows(path.name, None) as advance:
         rows = align_as_research(
             path,
-            output,
-            llm or AlignerLLM(model=model, **options),
+            run.output,
+            _served(run) or AlignerLLM(model=model, **_model_kwargs(run)),
             edit_template,
-            parse_objectives(objective),
-            batch_size=options["batch_size"],
-            force=force,
-            progress=lambda rows: bar.advance(task, rows),
+            parse_objectives(run.objective),
+            batch_size=run.decoding.batch_size,
+            force=run.force,
+            progress=advance,
         )
-    sys.stderr.write(f"{rows:,} rows.\n")
-    sys.stdout.write(f"{output}\n")
+    say(f"{rows:,} rows.")
+    sys.stdout.write(f"{run.output}\n")
 
 
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _Rate(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-    )
-
-
-class _Rate(ProgressColumn):
-    """Rows a second."""
-
-    def render(self, task: Task) -> Text:
-        """The rate of late; nothing before there is one."""
-        return Text("" if task.speed is None else f"{task.speed:.1f} rows/s")
-
-
-def _tell(report: Report, output: Path) -> None:
-    parts = [f"{number:,} {decision}" for decision, number in sorted(report.decisions.items())]
-    sys.stderr.write(f"{report.rows:,} rows: {', '.join(parts) or 'none'}.\n")
-    if report.reasons:
-        why = ", ".join(f"{number:,} {reason}" for reason, number in report.reasons.most_common())
-        sys.stderr.write(f"Kept because of: {why}.\n")
-    if report.reused:
-        sys.stderr.write(f"{report.reused:,} rows were known already.\n")
-    renamed = [f"{ours} is {name}" for ours, name in report.columns.items() if ours != name]
-    if renamed:
-        sys.stderr.write(f"The input has columns of our names, so: {', '.join(renamed)}.\n")
-    for kind, number in report.problems.counts.items():
-        lines = ", ".join(str(one.line) for one in report.problems.all[:5] if one.kind == kind)
-        sys.stderr.write(f"{number:,} {kind}: line {lines}. They are no rows, and not written.\n")
-    if report.reasons["not_unicode"]:
-        sys.stderr.write(
-            f"{report.reasons['not_unicode']:,} rows hold bytes that are no UTF-8; they were kept, "
-            "with U+FFFD for what could not be read. Give the file's encoding with --encoding.\n"
+def _refuse_beside_research(run: Run) -> None:
+    """The research script has no such options, and what it writes would be another file."""
+    flags = {"--limit": run.columns.limit, "--dry-run": run.dry_run, "--json": run.as_json}
+    given = [flag for flag, value in flags.items() if value]
+    if given:
+        raise SettingError(
+            f"--research-compat does not go with {', '.join(given)}. Leave one of them out."
         )
-    if str(output) != STANDARD:
-        sys.stdout.write(f"{output}\n")
-
-
-def _lost(report: Report) -> bool:
-    """Whether a row is missing or was not whole, or no edit was made because all failed."""
-    failed = report.reasons["error"]
-    return bool(
-        report.problems.counts
-        or report.reasons["not_unicode"]
-        or (failed and failed == report.rows - report.reasons["empty_draft"])
-    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar, cast
 
@@ -13,69 +14,118 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
+from langchain_metaaligner.cli.command import CommandGroup, add
+from langchain_metaaligner.cli.options import ResearchCompat, one_of
+from langchain_metaaligner.cli.terminal import console
 from langchain_metaaligner.errors import DataError
 
 if TYPE_CHECKING:  # the extra that they need is looked for when a command runs
-    from langchain_metaaligner.data import BuildReport
+    from langchain_metaaligner.data import BuildOptions, BuildReport
     from langchain_metaaligner.data.baselines import Baseline
     from langchain_metaaligner.tables.problems import Duplicates, OnProblem, Problems
 
-data = typer.Typer(name="data", help="Make training data for aligners.", no_args_is_help=True)
+data = typer.Typer(
+    name="data", cls=CommandGroup, help="Make training data for aligners.", no_args_is_help=True
+)
 T = TypeVar("T")
 
-Output = Annotated[Path, typer.Option("--output", help="Folder for the data set.")]
-Seed = Annotated[int, typer.Option("--seed", help="Seed of all shuffling.")]
-Split = Annotated[str, typer.Option("--split", help="train or test.")]
-Compat = Annotated[
-    bool,
-    typer.Option("--research-compat", help="What the research script writes, bugs included."),
+Output = Annotated[
+    Path, typer.Option("--output", "-o", metavar="FOLDER", help="Folder for the data set.")
+]
+Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Seed of all shuffling.")]
+Split = Annotated[
+    str,
+    typer.Option(
+        "--split", metavar="NAME", help="train or test.", autocompletion=one_of("train", "test")
+    ),
 ]
 Strict = Annotated[
     bool, typer.Option("--strict", help="Stop at the first problem; else skip and count.")
 ]
-Repeated = Annotated[
-    str | None,
+For = Annotated[
+    str,
     typer.Option(
-        "--duplicates",
-        help="A query that stood before: keep, skip or raise. Else keep; with --strict raise.",
+        "--for",
+        metavar="METHOD",
+        help="What it trains: aligner, sft, cdpo or reward-model.",
+        autocompletion=one_of("aligner", "sft", "cdpo", "reward-model"),
     ),
 ]
-Validation = Annotated[
-    int | None,
-    typer.Option(min=0, help="Contrastive pairs set aside; else 15,000, and at most a tenth."),
-]
-WarmUp = Annotated[
-    float, typer.Option(min=0, max=1, help="Share of the equal pairs for the warm-up.")
-]
-
-For = Annotated[
-    str, typer.Option("--for", help="What it trains: aligner, sft, cdpo or reward-model.")
+UltraFeedbackRecords = Annotated[
+    str,
+    typer.Option(
+        "--input",
+        metavar="INPUT",
+        help="Raw records: a file, a folder, or openbmb/UltraFeedback.",
+    ),
 ]
 
 
-@data.command("hh-rlhf")
+@dataclass(frozen=True, kw_only=True)
+class Pairing:
+    """How pairs are made, whatever they are made from."""
+
+    strict: Strict = False
+    duplicates: Annotated[
+        str | None,
+        typer.Option(
+            metavar="POLICY",
+            help="A query that stood before: keep, skip or raise. Else keep; with --strict raise.",
+            autocompletion=one_of("keep", "skip", "raise"),
+        ),
+    ] = None
+    validation: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="Contrastive pairs set aside; else 15,000, and at most a tenth.",
+        ),
+    ] = None
+    warm_up: Annotated[
+        float,
+        typer.Option(
+            metavar="SHARE", min=0, max=1, help="Share of the equal pairs for the warm-up."
+        ),
+    ] = 0.1
+
+    def build_options(self, seed: int, split: str, research_compat: bool = False) -> BuildOptions:
+        """The same for the builders, with progress in a terminal."""
+        from langchain_metaaligner.data import BuildOptions
+
+        return BuildOptions(
+            seed,
+            split,
+            self.validation,
+            self.warm_up,
+            research_compat,
+            policy(self.strict),
+            cast("Duplicates | None", self.duplicates),  # the builder refuses what is unknown
+            counted,
+        )
+
+
 def hh_rlhf(
     source: Annotated[
-        Path, typer.Option("--input", help="The scored CSV, or the folder of train.csv, test.csv.")
+        Path,
+        typer.Option(
+            "--input",
+            metavar="FILE",
+            help="The scored CSV, or the folder of train.csv, test.csv.",
+        ),
     ],
     output: Output,
     seed: Seed,
+    pairing: Pairing,
     split: Split = "train",
     trains: For = "aligner",
-    research_compat: Compat = False,
-    strict: Strict = False,
-    duplicates: Repeated = None,
-    validation: Validation = None,
-    warm_up: WarmUp = 0.1,
+    research_compat: ResearchCompat = False,
 ) -> None:
     """HH-RLHF: pairs from the scored CSV, which `data score` makes."""
-    from langchain_metaaligner.data import BuildOptions, build_hh_rlhf
+    from langchain_metaaligner.data import build_hh_rlhf
     from langchain_metaaligner.data.baselines import build_baseline
 
-    options = BuildOptions(
-        seed, split, validation, warm_up, research_compat, policy(strict), repeated(duplicates),
-        counted,
-    )  # fmt: skip
+    options = pairing.build_options(seed, split, research_compat)
     scored = _scored(source, split)
     if trains == "aligner":
         report = build_hh_rlhf(scored, output, options)
@@ -84,37 +134,31 @@ def hh_rlhf(
     show(report, str(source), output)
 
 
-@data.command("ultrafeedback")
 def ultrafeedback(
-    source: Annotated[
-        str,
-        typer.Option("--input", help="Raw records: a file, a folder, or openbmb/UltraFeedback."),
-    ],
+    source: UltraFeedbackRecords,
     output: Output,
     seed: Seed,
+    pairing: Pairing,
     test: Annotated[
         str | None,
-        typer.Option(help="Raw records of the test part; of a folder or a name --test-size."),
+        typer.Option(
+            metavar="INPUT",
+            help="Raw records of the test part; of a folder or a name --test-size.",
+        ),
     ] = None,
     test_size: Annotated[
-        int, typer.Option(min=0, help="Records at the end that are the test part.")
+        int,
+        typer.Option(metavar="N", min=0, help="Records at the end that are the test part."),
     ] = 15_000,
     trains: For = "aligner",
-    research_compat: Compat = False,
-    strict: Strict = False,
-    duplicates: Repeated = None,
-    validation: Validation = None,
-    warm_up: WarmUp = 0.1,
+    research_compat: ResearchCompat = False,
 ) -> None:
     """UltraFeedback: pairs from raw records."""
-    from langchain_metaaligner.data import BuildOptions, build_ultrafeedback
+    from langchain_metaaligner.data import build_ultrafeedback
     from langchain_metaaligner.data.baselines import build_baseline
     from langchain_metaaligner.data.records import records_of
 
-    options = BuildOptions(
-        seed, "train", validation, warm_up, research_compat, policy(strict), repeated(duplicates),
-        counted,
-    )  # fmt: skip
+    options = pairing.build_options(seed, "train", research_compat)
     training = records_of(source)
     tested = None if test is None else records_of(test)
     if tested is None and test_size and not Path(source).is_file():
@@ -128,34 +172,35 @@ def ultrafeedback(
     show(report, source, output)
 
 
-@data.command("imhi")
 def imhi(
-    source: Annotated[Path, typer.Option("--input", help="Expert ratings, .jsonl or .csv.")],
+    source: Annotated[
+        Path,
+        typer.Option("--input", metavar="FILE", help="Expert ratings, .jsonl or .csv."),
+    ],
     output: Output,
     seed: Seed,
+    pairing: Pairing,
     split: Split = "train",
     test: Annotated[
-        Path | None, typer.Option(help="A test file of the benchmark: query, gpt-3.5-turbo.")
+        Path | None,
+        typer.Option(metavar="FILE", help="A test file of the benchmark: query, gpt-3.5-turbo."),
     ] = None,
-    strict: Strict = False,
-    duplicates: Repeated = None,
-    validation: Validation = None,
-    warm_up: WarmUp = 0.1,
 ) -> None:
     """IMHI: pairs from expert ratings."""
-    from langchain_metaaligner.data import BuildOptions, build_imhi
+    from langchain_metaaligner.data import build_imhi
 
-    options = BuildOptions(
-        seed, split, validation, warm_up, False, policy(strict), repeated(duplicates), counted
-    )
+    options = pairing.build_options(seed, split)
     show(build_imhi(source, output, options, test=test), str(source), output)
 
 
-@data.command("released")
 def released(
-    source: Annotated[Path, typer.Option("--input", help="Conversations, .json or .jsonl.")],
+    source: Annotated[
+        Path, typer.Option("--input", metavar="FILE", help="Conversations, .json or .jsonl.")
+    ],
     output: Output,
-    part: Annotated[str, typer.Option(help="Which part this is.")] = "no_equal/train",
+    part: Annotated[
+        str, typer.Option(metavar="NAME", help="Which part this is.")
+    ] = "no_equal/train",
     strict: Strict = False,
 ) -> None:
     """Released conversations, such as HH-RLHF-MetaAligner-Data, taken over as they are."""
@@ -165,19 +210,28 @@ def released(
     show(report, str(source), output)
 
 
-@data.command("synthetic")
 def synthetic(
-    texts: Annotated[Path, typer.Option("--texts", help="Folder of public data sets.")],
+    texts: Annotated[
+        Path, typer.Option("--texts", metavar="FOLDER", help="Folder of public data sets.")
+    ],
     output: Output,
     seed: Seed,
-    number: Annotated[int, typer.Option(min=1, help="Training pairs.")] = 100_000,
-    validation: Annotated[int, typer.Option(min=0, help="Validation pairs.")] = 1_000,
+    number: Annotated[int, typer.Option(metavar="N", min=1, help="Training pairs.")] = 100_000,
+    validation: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="Validation pairs. By default 1,000, and at most a tenth of the training pairs.",
+        ),
+    ] = None,
 ) -> None:
     """Pairs made by degrading real answers, as for the bundled aligner."""
     from langchain_metaaligner.data.synthetic import build_synthetic
 
+    aside = min(1_000, number // 10) if validation is None else validation
     report = build_synthetic(
-        texts, output, seed=seed, number=number, validation=validation, progress=counted
+        texts, output, seed=seed, number=number, validation=aside, progress=counted
     )
     show(report, str(texts), output)
 
@@ -195,11 +249,6 @@ def _scored(source: Path, split: str) -> Path:
     return path
 
 
-def repeated(duplicates: str | None) -> Duplicates | None:
-    """What to do about a query that stood before; the builder refuses what is unknown."""
-    return cast("Duplicates | None", duplicates)
-
-
 def policy(strict: bool) -> OnProblem:
     """What to do about a problem."""
     return "raise" if strict else "skip"
@@ -207,13 +256,13 @@ def policy(strict: bool) -> OnProblem:
 
 def counted(items: Iterable[T]) -> Iterator[T]:
     """Show in a terminal how many items there were so far, and for how long."""
-    console = Console(stderr=True)
+    shown_in = console()
     columns = (
         SpinnerColumn(),
         TextColumn("Pairs: {task.completed:,.0f}"),
         TimeElapsedColumn(),
     )
-    shown = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    shown = Progress(*columns, console=shown_in, transient=True, disable=not shown_in.is_terminal)
     with shown as progress:
         yield from progress.track(items)
 
@@ -228,21 +277,21 @@ def show(report: BuildReport, source: str, output: Path) -> None:
 
     if report.output:  # what the research script prints stands alone on standard output
         sys.stdout.write("\n".join(report.output) + "\n")
-        show_problems(report.problems, Console(stderr=True))
+        show_problems(report.problems, console())
     else:
-        console = Console()
+        shown = Console()
         made = Table("file", "pairs", title=Text(str(output)), title_justify="left")
         for name, size in report.sizes.items():
             made.add_row(name, f"{size:,}")
-        console.print(made)
+        shown.print(made)
         if report.aspects:
             counts = ", ".join(f"{n}: {times:,}" for n, times in sorted(report.aspects.items()))
-            console.print(f"Contrastive pairs by number of objectives: {counts}", highlight=False)
-        show_problems(report.problems, console)
+            shown.print(f"Contrastive pairs by number of objectives: {counts}", highlight=False)
+        show_problems(report.problems, shown)
     require_pairs(report, source)
 
 
-def show_problems(problems: Problems, console: Console) -> None:
+def show_problems(problems: Problems, shown: Console) -> None:
     """Print how often each kind of problem occurred, and where it did first."""
     from langchain_metaaligner.tables.problems import LEFT_OUT
 
@@ -253,4 +302,35 @@ def show_problems(problems: Problems, console: Console) -> None:
         first = next((problem for problem in problems.all if problem.kind == kind), None)
         place = Text(f"{first.source}:{first.line}" if first else "in the log")
         wrong.add_row(kind, f"{count:,}", place, LEFT_OUT[kind])
-    console.print(wrong)
+    shown.print(wrong)
+
+
+add(
+    data,
+    hh_rlhf,
+    name="hh-rlhf",
+    group="Pairs for aligners and baselines",
+    examples=("metaaligner data hh-rlhf --input train.csv -o build/hh-rlhf --seed 42",),
+)
+add(
+    data,
+    ultrafeedback,
+    group="Pairs for aligners and baselines",
+    examples=(
+        "metaaligner data ultrafeedback --input openbmb/UltraFeedback -o uf --seed 42",
+        "metaaligner data ultrafeedback --input raw.jsonl -o sft --seed 42 --for sft",
+    ),
+)
+add(
+    data,
+    imhi,
+    group="Pairs for aligners and baselines",
+    examples=("metaaligner data imhi --input ratings.jsonl -o build/imhi --seed 42",),
+)
+add(data, released, group="Pairs for aligners and baselines")
+add(
+    data,
+    synthetic,
+    group="Pairs for aligners and baselines",
+    examples=("metaaligner data synthetic --texts texts -o pairs --seed 1 --number 3000",),
+)

@@ -4,23 +4,117 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
-from typing import Annotated, Any, NoReturn
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, NoReturn
 
 import typer
 
 from langchain_metaaligner.errors import SettingError
+from langchain_metaaligner.objectives import KNOWN
+
+DEFAULT_MODEL = "mini"
+"""The bundled aligner that commands use where none is named."""
+
+
+def one_of(*values: str) -> Callable[[str], list[str]]:
+    """What a shell offers to complete an option with; the command itself checks the value."""
+    return lambda incomplete: [value for value in values if value.startswith(incomplete)]
+
 
 Model = Annotated[
-    str, typer.Option("--model", "-m", help="A Hub id, a folder, or mini, the bundled one.")
+    str,
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="MODEL",
+        help="The aligner: a Hub id, a folder, or the name of a bundled one, such as mini.",
+        autocompletion=one_of("mini", "small"),
+    ),
 ]
 Template = Annotated[
     str,
-    typer.Option("--template", "-t", help="HH-RLHF, UltraFeedback, IMHI, or auto."),
+    typer.Option(
+        "--template",
+        "-t",
+        metavar="NAME",
+        help="HH-RLHF, UltraFeedback, IMHI, or auto: as the aligner was trained.",
+        autocompletion=one_of("auto", "HH-RLHF", "UltraFeedback", "IMHI"),
+    ),
 ]
 Device = Annotated[
-    str | None, typer.Option("--device", help="cuda, mps or cpu; by itself the best there is.")
+    str | None,
+    typer.Option(
+        "--device",
+        metavar="DEVICE",
+        help="cuda, cuda:1, mps or cpu. By default the fastest one here.",
+        autocompletion=one_of("cuda", "mps", "cpu"),
+    ),
 ]
+Objectives = Annotated[
+    list[str],
+    typer.Option(
+        "--objective",
+        "-O",
+        metavar="NAME",
+        help='What to improve: a name, or "Name: description". Repeatable.',
+        autocompletion=one_of(*KNOWN),
+    ),
+]
+Preserve = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="WHAT",
+        help="What must survive the edit: code, urls, numbers or citations. Repeatable.",
+        autocompletion=one_of("code", "urls", "numbers", "citations"),
+    ),
+]
+BatchSize = Annotated[
+    int, typer.Option("--batch-size", metavar="N", min=1, help="Rows in one forward pass.")
+]
+Limit = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, help="Take the first N rows of each file and leave the rest."),
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Check everything, say what would be done, do nothing.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for programs.")]
+Force = Annotated[
+    bool, typer.Option("--force", help="Replace a file that this command did not write.")
+]
+OutputFile = Annotated[
+    Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write.")
+]
+OutputFolder = Annotated[
+    Path,
+    typer.Option("--output", "-o", metavar="FOLDER", help="Folder for the result and its ledger."),
+]
+ResearchCompat = Annotated[
+    bool,
+    typer.Option("--research-compat", help="Do as the research script does, bugs included."),
+]
+Escaped = Annotated[
+    bool,
+    typer.Option("--escaped", help="CSV is in the research's dialect: backslashes are doubled."),
+]
+QuestionColumn = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="The column of questions. By default found by its name."),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlignerOptions:
+    """Which aligner edits, and where."""
+
+    heading: ClassVar = "Aligner"
+
+    model: Model = DEFAULT_MODEL
+    template: Template = "auto"
+    device: Device = None
+
 
 _TEXT = re.compile(r"(^|_)(key|token|secret|password|id|organization|project|user|version)$")
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.IGNORECASE)

@@ -8,9 +8,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from langchain_metaaligner.cli.data import Compat, Strict, counted, policy, show_problems
+from langchain_metaaligner.cli.data import Split, Strict, counted, policy, show_problems
+from langchain_metaaligner.cli.options import BatchSize, Device, ResearchCompat
+from langchain_metaaligner.cli.terminal import console
+
+EXAMPLES = ("metaaligner data score --input Anthropic/hh-rlhf --split train -o train.csv",)
+RewardModel = Annotated[
+    str, typer.Option(metavar="MODEL", help="Reward model, or DPA_MODEL#ATTRIBUTE.")
+]
 
 _BATCHES = 8  # of each process between two entries in the ledger
 
@@ -18,19 +24,23 @@ _BATCHES = 8  # of each process between two entries in the ledger
 def score(
     source: Annotated[
         str,
-        typer.Option("--input", help="Dialogues: a file, a folder of them, or Anthropic/hh-rlhf."),
+        typer.Option(
+            "--input",
+            metavar="INPUT",
+            help="Dialogues: a file, a folder of them, or Anthropic/hh-rlhf.",
+        ),
     ],
-    output: Annotated[Path, typer.Option("--output", help="The scored CSV.")],
-    harmless: Annotated[str, typer.Option(help="Reward model, or DPA_MODEL#ATTRIBUTE.")] = "",
-    helpful: Annotated[str, typer.Option(help="Reward model, or DPA_MODEL#ATTRIBUTE.")] = "",
-    humor: Annotated[str, typer.Option(help="Reward model, or DPA_MODEL#ATTRIBUTE.")] = "",
-    split: Annotated[
-        str, typer.Option("--split", help="Which part of a folder or a name: train or test.")
-    ] = "train",
-    device: Annotated[str | None, typer.Option(help="cuda, mps or cpu.")] = None,
-    processes: Annotated[int, typer.Option(min=1, help="Copies of the reward models.")] = 1,
-    batch_size: Annotated[int, typer.Option(min=1, help="Answers in one forward pass.")] = 1,
-    research_compat: Compat = False,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The scored CSV.")],
+    harmless: RewardModel = "",
+    helpful: RewardModel = "",
+    humor: RewardModel = "",
+    split: Split = "train",
+    device: Device = None,
+    processes: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Copies of the reward models.")
+    ] = 1,
+    batch_size: BatchSize = 1,
+    research_compat: ResearchCompat = False,
     strict: Strict = False,
 ) -> None:
     """HH-RLHF: score dialogues by three reward models, by default those of the research.
@@ -70,4 +80,4 @@ def score(
             progress=counted,
         )
     sys.stdout.write(f"{output}\n")
-    show_problems(problems, Console(stderr=True))
+    show_problems(problems, console())

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from langchain_metaaligner.decode.pace import Pace
     from langchain_metaaligner.decode.phrases import Phrases
+    from langchain_metaaligner.decode.prefixes import Prefixes
     from langchain_metaaligner.decode.sharing import SharedCalls
 
 
@@ -32,6 +33,7 @@ class DecoderModel(Protocol):
             compete for the same cores or the same GPU memory, and finish neither sooner.
         pace: what guesses and forward passes were worth so far.
         phrases: what edits wrote that stood in none of their drafts.
+        prefixes: keys and values of what prompts began with.
         shared: the batches that concurrent calls share.
     """
 
@@ -44,6 +46,7 @@ class DecoderModel(Protocol):
     generating: threading.Lock
     pace: Pace
     phrases: Phrases
+    prefixes: Prefixes
     shared: SharedCalls
 
     @property

@@ -8,8 +8,7 @@ rejected guesses are never seen, and are overwritten once the row gets there.
 An example. Row A is being written: its last token ``a7`` has position 7 and is not read yet, and
 two guesses ``g8 g9`` are to be verified. Row B is new, and its prompt ``b0 b1 b2`` is read:
 
-    feeds             Feed([a7, g8, g9], start=7)    Feed([b0, b1, b2], start=0)
-    firsts            0                              2    (from where on is asked what comes next)
+    feeds             Feed([a7, g8, g9], start=7)    Feed([b0, b1, b2], start=0, first=2)
     input_ids          a7   g8   g9   b0   b1   b2
     position_ids        7    8    9    0    1    2
     slots written     A:7  A:8  A:9  B:0  B:1  B:2
@@ -20,6 +19,11 @@ two guesses ``g8 g9`` are to be verified. Row B is new, and its prompt ``b0 b1 b
 ``x8`` is what the model makes after ``a7``. If it equals ``g8``, then ``x9`` counts as well, and so
 on. If it does not, A goes on with ``x8`` at position 8: its key will overwrite that of ``g8`` in
 slot A:8, and slot A:9 is not seen until a new token stands there.
+
+Where a row is not sure, it brings other guesses too, each a chain of its own behind the last
+token. ``Feed([a7, g8, g9, h8, h9], start=7, sides=[2])`` has the positions 7 8 9 8 9
+and the slots 7 8 9 10 11, and what ``h9`` sees are A0-7 and the slots 10 and 11. If ``x8`` equals
+``h8``, the keys of that chain are copied to where ``g8`` and ``g9`` stood.
 """
 
 from __future__ import annotations
@@ -33,27 +37,45 @@ from typing import Any, NamedTuple
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
-from transformers.cache_utils import Cache, CacheLayerMixin
 
 from langchain_metaaligner.decode.pace import rounded_up
+from langchain_metaaligner.decode.slots import SlotCache
 
 _NAME = "metaaligner_slots"
-_BLOCK = 256  # slots are added in blocks of so many: growing copies all keys, some four times a row
 _WIDE = 64  # rows with more tokens attend one by one: beside short rows they would be their padding
 
 
 class Feed(NamedTuple):
-    """Tokens of one row that a pass reads, and the position of the first of them."""
+    """Tokens of one row that a pass reads.
+
+    Attributes:
+        ids: the tokens: those that are new, guesses of what follows them, and other guesses.
+        start: the position of the first of them.
+        first: the index of the last new one, from which on it is asked what comes next.
+        sides: how many of the last tokens are guesses that follow the new ones in place of all
+            guesses before them: the length of each such chain.
+    """
 
     ids: list[int]
     start: int
+    first: int = 0
+    sides: Sequence[int] = ()
+
+    @property
+    def positions(self) -> list[int]:
+        """The position of each token: every chain of guesses follows the last new one."""
+        behind = self.start + self.first + 1
+        trunk = len(self.ids) - sum(self.sides)
+        return [
+            *range(self.start, self.start + trunk),
+            *(place for side in self.sides for place in range(behind, behind + side)),
+        ]
 
 
 def packed(
     model: Any,
     cache: SlotCache,
     feeds: Sequence[Feed],
-    firsts: Sequence[int],
     choose: Callable[[torch.Tensor], torch.Tensor] | None = None,
 ) -> list[list[int]]:
     """One forward pass.
@@ -63,7 +85,6 @@ def packed(
             puts in another attention for the time of the pass (`models.twin`).
         cache: keys and values of the rows so far; those of the feeds are added.
         feeds: what each row reads, in the order of the cache.
-        firsts: from which token of a feed on it is asked what comes next.
         choose: makes token ids of the logits of all places that are asked for, row after row; None
             takes the likeliest.
 
@@ -74,17 +95,24 @@ def packed(
     counts = [len(feed.ids) for feed in feeds]
     offsets = [0, *accumulate(counts)]
     rows = [row for row, count in enumerate(counts) for _ in range(count)]
-    positions = [feed.start + at for feed in feeds for at in range(len(feed.ids))]
+    positions = [position for feed in feeds for position in feed.positions]
+    slots = [feed.start + at for feed in feeds for at in range(len(feed.ids))]
     asked = [
-        offsets[row] + at for row, first in enumerate(firsts) for at in range(first, counts[row])
+        at
+        for feed, start, end in zip(feeds, offsets, offsets[1:], strict=False)
+        for at in range(start + feed.first, end)
     ]
     ids = [token for feed in feeds for token in feed.ids]
     # Few shapes occur: a new one costs the matrix library some time to prepare. What fills a pass
     # up goes to a slot that nobody sees.
-    reach = max(positions) + 1
+    reach = max(slots) + 1
     filled = rounded_up(len(ids)) - len(ids)
-    place = torch.tensor(positions + [reach] * filled, device=device)
-    cache.expect(torch.tensor(rows + [0] * filled, device=device), place, len(feeds), reach + 1)
+    cache.expect(
+        torch.tensor(rows + [0] * filled, device=device),
+        torch.tensor(slots + [reach] * filled, device=device),
+        len(feeds),
+        reach + 1,
+    )
     config = model.config
     before = config._attn_implementation
     config._attn_implementation = _NAME
@@ -92,7 +120,7 @@ def packed(
         logits = model(
             input_ids=torch.tensor([ids + [0] * filled], device=device),
             attention_mask=torch.ones(1, 1, 1, 1, dtype=torch.bool, device=device),
-            position_ids=place[None],
+            position_ids=torch.tensor([positions + [0] * filled], device=device),
             use_cache=True,
             logits_to_keep=torch.tensor(asked, device=device),
             spans=_spans(feeds, offsets, device),
@@ -101,7 +129,7 @@ def packed(
     finally:
         config._attn_implementation = before
     made = (choose(logits[0]) if choose else logits[0].argmax(-1)).tolist()
-    ends = [0, *accumulate(count - first for count, first in zip(counts, firsts, strict=True))]
+    ends = [0, *accumulate(len(feed.ids) - feed.first for feed in feeds)]
     return [made[start:end] for start, end in pairwise(ends)]
 
 
@@ -154,17 +182,25 @@ def _span(
     real = steps < counts[:, None]
     # A place without a token attends to what the row's first one does; nobody reads the result.
     steps = torch.where(real, steps, 0)
-    positions = starts[:, None] + steps
-    reach = int(positions.max()) + 1
-    whole = len(rows) == 1 and feeds[rows[0]].start == 0
+    own = starts[:, None] + steps
+    reach = int(own.max()) + 1
     slots = torch.arange(reach, device=device)
+    visible = (slots <= own[..., None])[:, None]
+    for place, row in enumerate(rows):
+        feed = feeds[row]
+        fork = feed.first + 1
+        at = len(feed.ids) - sum(feed.sides)
+        for side in feed.sides:  # sees no guesses before its own
+            visible[place, 0, at : at + side, feed.start + fork : feed.start + at] = False
+            at += side
+    whole = len(rows) == 1 and feeds[rows[0]].start == 0 and not any(feeds[rows[0]].sides)
     together = rows == list(range(rows[0], rows[-1] + 1))
     return _Span(
         rows=slice(rows[0], rows[-1] + 1) if together else torch.tensor(rows, device=device),
         tokens=first[:, None] + steps,
         real=real,
         reach=reach,
-        visible=None if whole else (slots <= positions[..., None])[:, None],
+        visible=None if whole else visible,
     )
 
 
@@ -201,92 +237,3 @@ def _attend(
 
 
 AttentionInterface.register(_NAME, _attend)
-
-
-class SlotCache(Cache):
-    """Keys and values of all layers, in slots that rows of uneven length share.
-
-    Args:
-        layers: how many the model has.
-
-    Attributes:
-        rows: the row of each token of the pass at hand.
-    """
-
-    rows: torch.Tensor
-
-    def __init__(self, layers: int) -> None:
-        self._layers = [_SlotLayer() for _ in range(layers)]
-        super().__init__(layers=list(self._layers))
-
-    def expect(self, rows: torch.Tensor, positions: torch.Tensor, number: int, reach: int) -> None:
-        """Expect keys of tokens at such rows and positions; ``number`` rows, ``reach`` slots."""
-        self.rows = rows
-        for layer in self._layers:
-            layer.rows, layer.positions = rows, positions
-            layer.number, layer.reach = number, reach
-
-    @torch.inference_mode()
-    def move(self, row: int, to: int) -> None:
-        """Copy a row over another one."""
-        for layer in self._layers:
-            layer.k[to] = layer.k[row]
-            layer.v[to] = layer.v[row]
-
-
-class _SlotLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
-    """The slots of one layer: (rows, heads, slots, size of a head)."""
-
-    is_sliding = False
-    k: torch.Tensor
-    v: torch.Tensor
-    rows: torch.Tensor
-    positions: torch.Tensor
-    number: int
-    reach: int
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-
-    def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
-        """Learn the number of heads, their sizes, the dtype and the device."""
-        self.dtype, self.device = key_states.dtype, key_states.device
-        heads = key_states.shape[1]
-        self.k = key_states.new_zeros(0, heads, 0, key_states.shape[3])
-        self.v = value_states.new_zeros(0, heads, 0, value_states.shape[3])
-        self.is_initialized = True
-
-    def update(
-        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Store the keys and values of a pass (1, heads, tokens, size); return all slots."""
-        if not self.is_initialized:
-            self.lazy_initialization(key_states, value_states)
-        self.k = _grown(self.k, self.number, self.reach)
-        self.v = _grown(self.v, self.number, self.reach)
-        self.k[self.rows, :, self.positions] = key_states[0].transpose(0, 1)
-        self.v[self.rows, :, self.positions] = value_states[0].transpose(0, 1)
-        return self.k, self.v
-
-    def get_seq_length(self) -> int:
-        """0: positions are always given."""
-        return 0
-
-    def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
-        """The slots that count, and the first of them."""
-        return self.reach, 0
-
-    def get_max_length(self) -> int:
-        """-1: there is no limit."""
-        return -1
-
-
-def _grown(slots: torch.Tensor, rows: int, length: int) -> torch.Tensor:
-    """The slots, with room for so many rows and tokens."""
-    have_rows, heads, have_length, size = slots.shape
-    if rows <= have_rows and length <= have_length:
-        return slots
-    blocks = -(-length // _BLOCK)
-    grown = slots.new_zeros(max(rows, have_rows), heads, max(blocks * _BLOCK, have_length), size)
-    grown[:have_rows, :, :have_length] = slots
-    return grown

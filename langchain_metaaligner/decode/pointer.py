@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from langchain_metaaligner.decode.pace import STEADY
 from langchain_metaaligner.decode.phrases import Phrases
@@ -22,6 +23,24 @@ _REACH = 40  # tokens that an edit may take out and one match still finds it: tw
 _LONGEST_MATCH = 4  # tokens compared: drafts rarely repeat four, and the nearest place decides then
 _NEIGHBOURS = 12  # places of a token looked at on either side: a word like "the" has very many
 _FIRM = 2  # tokens that match, from which on a place is no accident, as a single one may be
+_RIVALS = 3  # other places guessed beside the likeliest: of 107 edits the fourth helped one
+_SIDE = 64  # tokens of such a place: the next pass goes on from there with the whole draft
+_SHIFTS = (1, 2, -1)  # from where the draft would go on if more was taken out, or something put in
+
+
+class Side(NamedTuple):
+    """Tokens that may come next, where the pointer is not sure.
+
+    Attributes:
+        kind: why: "place" is another place in the draft where the last token stands, "far" such a
+            one where none is near, "shift" a token or two beside the pointer where the last token
+            stands nowhere, "repeat" what followed the last two tokens in the edit itself, "draft"
+            the draft itself where a phrase is expected.
+        tokens: what would come.
+    """
+
+    kind: str
+    tokens: list[int]
 
 
 class Pointer:
@@ -31,6 +50,7 @@ class Pointer:
         source: token ids that may be copied: those of the draft, and others behind them.
         end: index behind the draft's last token.
         phrases: what earlier edits wrote on their own; what this one does is added.
+        tenant: whose phrases they are.
 
     Attributes:
         foretold: how many tokens in a row it has foretold, or matched where it came back.
@@ -43,8 +63,15 @@ class Pointer:
     [11]
     """
 
-    def __init__(self, source: Sequence[int], end: int, phrases: Phrases | None = None) -> None:
+    def __init__(
+        self,
+        source: Sequence[int],
+        end: int,
+        phrases: Phrases | None = None,
+        tenant: str | None = None,
+    ) -> None:
         self._source = source
+        self._tenant = tenant
         self._phrases = Phrases() if phrases is None else phrases
         self._phrase: list[int] = []  # what is expected to be written, before the source goes on
         self._own: list[int] | None = None  # what was written that nothing foretold
@@ -52,6 +79,9 @@ class Pointer:
         self._at = 0
         self._end = end
         self._anchor = 0
+        self._made: list[int] = []
+        self._pairs: dict[tuple[int, int], int] = {}  # what followed two tokens of the edit, where
+        self._rivals: list[Side] = []
         self._tail: list[int] = []
         self._places: dict[int, list[int]] = {}
         for place, token in enumerate(source):
@@ -65,12 +95,43 @@ class Pointer:
         end = self._end if self._at <= self._end else len(self._source)
         return list(self._source[self._at : min(self._at + most, end)])
 
+    def sides(self, most: int) -> list[Side]:
+        """What else may come next, the likeliest first, at most ``most`` tokens of each.
+
+        None where what was foretold came true lately. No two of them, and none beside `guess`,
+        begin alike.
+        """
+        if self.foretold > _FIRM or not self._made or most < 1:
+            return []
+        sides = list(self._rivals)
+        if self._phrase:
+            sides.insert(0, Side("draft", self._stretch(self._at)))
+        elif self.foretold == 0:
+            places = [max(0, self._at + shift) for shift in _SHIFTS]
+            sides += [Side("shift", self._stretch(at)) for at in places]
+        repeated = self._pairs.get((self._made[-2], self._made[-1])) if self._made[1:] else None
+        if repeated is not None:
+            sides.insert(0, Side("repeat", self._made[repeated : repeated + _SIDE]))
+        begun = set(self.guess(1))
+        distinct = []
+        for kind, tokens in sides:
+            if tokens and tokens[0] not in begun:
+                begun.add(tokens[0])
+                distinct.append(Side(kind, tokens[:most]))
+        return distinct
+
     def follow(self, tokens: Sequence[int]) -> None:
         """Take note of the tokens that the model really made."""
         for token in tokens:
             self._tail.append(token)
+            self._made.append(token)
+            if self._made[2:]:
+                self._pairs[self._made[-3], self._made[-2]] = len(self._made) - 1
+            self._rivals = [
+                Side(kind, tokens[1:]) for kind, tokens in self._rivals if tokens[:1] == [token]
+            ]
             if self._phrase and self._phrase[0] == token:
-                self._phrase = self._phrase[1:] or self._phrases.after(self._tail)
+                self._phrase = self._phrase[1:] or self._phrases.after(self._tail, self._tenant)
                 self.foretold += 1
                 continue
             self._phrase = []
@@ -80,7 +141,9 @@ class Pointer:
                 self.foretold += 1
             else:
                 self.foretold = self._realign(token)
-                if self.foretold <= _FIRM and (phrase := self._phrases.after(self._tail)):
+                if self.foretold <= _FIRM and (
+                    phrase := self._phrases.after(self._tail, self._tenant)
+                ):
                     self._phrase, self.foretold = phrase, _FIRM
             self._remember(token)
         del self._tail[:-_LONGEST_MATCH]
@@ -89,9 +152,9 @@ class Pointer:
         """Add a token to what the edit writes on its own, if it does."""
         self._strays = 0 if self.foretold >= _FIRM else self._strays + 1
         if self._own is not None:
-            self._phrases.write([token], self._own)
+            self._phrases.write([token], self._own, self._tenant)
         elif self._strays > _FIRM:
-            self._own = self._phrases.write(self._tail[-_LONGEST_MATCH:])
+            self._own = self._phrases.write(self._tail[-_LONGEST_MATCH:], tenant=self._tenant)
         if self.foretold > _FIRM:
             self._own = None
 
@@ -103,18 +166,37 @@ class Pointer:
         """
         places = self._places.get(token, [])
         middle = bisect.bisect_left(places, self._anchor)
-        best, nearest = (1, 0), None
-        for place in places[max(0, middle - _NEIGHBOURS) : middle + _NEIGHBOURS]:
-            length = self._match(place)
-            if length > 1 or 0 <= place - self._anchor <= _REACH:
-                score = (length, -abs(place - self._anchor))
-                if nearest is None or score > best:
-                    best, nearest = score, place
+        ranked = sorted(
+            (
+                (self._match(place), -abs(place - self._anchor), place)
+                for place in places[max(0, middle - _NEIGHBOURS) : middle + _NEIGHBOURS]
+            ),
+            reverse=True,
+        )
+        near = [
+            (length, place)
+            for length, _, place in ranked
+            if length > 1 or 0 <= place - self._anchor <= _REACH
+        ]
+        best, nearest = near[0] if near else (0, None)
+        others = [
+            place for *_, place in ranked if place != nearest and place < (self._end or place + 1)
+        ]
+        kinds = ["place" if near else "far", *["place"] * _RIVALS]
+        self._rivals = [
+            Side(kind, self._stretch(place + 1))
+            for kind, place in zip(kinds, others[:_RIVALS], strict=False)
+        ]
         if nearest is None:
             self._at = min(self._at + 1, len(self._source))  # as if a token had been replaced
             return 0
         self._at = self._anchor = nearest + 1
-        return best[0]
+        return best
+
+    def _stretch(self, start: int) -> list[int]:
+        """Some tokens of the draft; of the whole source where there is no draft."""
+        end = self._end or len(self._source)
+        return list(self._source[start : min(start + _SIDE, end)])
 
     def _match(self, place: int) -> int:
         """How many of the last tokens made stand before and at a place of the source."""

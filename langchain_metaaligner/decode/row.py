@@ -31,6 +31,9 @@ class Decoding:
         guesses: guesses that lookup decoding looks at in one row, at most; 0 for none.
         caution: how far below the best the logit of the draft's next token may be for it to be
             taken (`dial`); 0 is plain greedy decoding. Not where ``options`` sample.
+        tenant: whose call it is. What was kept of a tenant's calls makes no other's faster.
+        remember: keep what makes later calls faster: what was read of the prompt before its draft
+            (`prefixes`), and what the edit writes on its own (`phrases`).
 
     Raises:
         SettingError: when an option is unknown, or is one that the fields above decide, when
@@ -45,6 +48,8 @@ class Decoding:
     options: Mapping[str, Any] = field(default_factory=dict)
     guesses: int = GUESSES
     caution: float = 0.0
+    tenant: str | None = None
+    remember: bool = True
 
     def __post_init__(self) -> None:
         require_known(self.options)

@@ -13,8 +13,9 @@ import torch
 
 from langchain_metaaligner.decode.extractive import ExtractiveLoop
 from langchain_metaaligner.decode.generate import PlainLoop
-from langchain_metaaligner.decode.lookup import LookupLoop, obstacle
+from langchain_metaaligner.decode.lookup import LookupLoop
 from langchain_metaaligner.decode.model import DecoderModel
+from langchain_metaaligner.decode.obstacle import obstacle
 from langchain_metaaligner.decode.row import Decoding, Row
 
 logger = logging.getLogger("langchain_metaaligner")

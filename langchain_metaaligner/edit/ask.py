@@ -41,7 +41,9 @@ def prepare(exchange: Exchange, config: RunnableConfig, options: EditOptions) ->
         model=options.editor.name,
         template=options.template.name,
     )
-    edit = Edit(exchange.shape, config, record, context=exchange.context)
+    edit = Edit(
+        exchange.shape, config, record, context=exchange.context, objectives=options.objectives
+    )
     if exchange.untouched:
         edit.record = keep(record, UNTOUCHED[exchange.untouched])
     else:

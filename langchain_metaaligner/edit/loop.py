@@ -17,6 +17,8 @@ from typing import Any, Protocol, TypeVar
 
 from langchain_core.runnables.config import run_in_executor
 
+from langchain_metaaligner.edit.limit import acall_within, call_within
+
 T = TypeVar("T")
 
 
@@ -26,6 +28,10 @@ class Caller(Protocol):
     @staticmethod
     async def call(function: Callable[..., Any], *args: Any) -> Any:
         """What a function gives, awaited where it is async."""
+
+    @staticmethod
+    async def call_within(seconds: float | None, function: Callable[[], Any]) -> Any:
+        """What a function gives that has so many seconds; without a limit for None."""
 
     @staticmethod
     async def each(work: Iterable[Awaitable[T]]) -> list[T]:
@@ -40,6 +46,11 @@ class Here:
         """What a function gives; where it is async, after a loop of its own has run it."""
         result = function(*args)
         return _run(result) if inspect.isawaitable(result) else result
+
+    @staticmethod
+    async def call_within(seconds: float | None, function: Callable[[], Any]) -> Any:
+        """What a function gives; with a limit of time, in a thread of its own."""
+        return await Here.call(function) if seconds is None else call_within(seconds, function)
 
     @staticmethod
     async def each(work: Iterable[Awaitable[T]]) -> list[T]:
@@ -57,6 +68,13 @@ class Elsewhere:
             return await function(*args)
         result = await run_in_executor(None, function, *args)
         return await result if inspect.isawaitable(result) else result
+
+    @staticmethod
+    async def call_within(seconds: float | None, function: Callable[[], Any]) -> Any:
+        """What a function gives."""
+        if seconds is None:
+            return await Elsewhere.call(function)
+        return await acall_within(seconds, function)
 
     @staticmethod
     async def each(work: Iterable[Awaitable[T]]) -> list[T]:

@@ -35,6 +35,7 @@ class EditOptions:
         keys: where question and answer stand in a dict.
         preserve: what of the draft must survive.
         checks: the caller's own checks.
+        check_timeout: the seconds that each of them has.
         gate: the reward model that must find the edit better, if there is one.
         candidates: how many edits are asked for each answer.
         on_failure: whether the draft stands when an edit fails.
@@ -49,6 +50,7 @@ class EditOptions:
     keys: Keys
     preserve: tuple[Preserved, ...]
     checks: tuple[BoundCheck, ...]
+    check_timeout: float | None
     gate: RewardGate | None
     candidates: int
     on_failure: OnFailure
@@ -103,7 +105,11 @@ class AlignerSettings(Checked):
     """What of the draft must survive: "code", "urls", "numbers", "citations"."""
 
     checks: tuple[Check, ...] = ()
-    """Checks of your own, sync or async: ``(draft, edit) -> reason`` for refusing, or None."""
+    """Checks of your own, or of `langchain_metaaligner.checks`, sync or async:
+    ``(draft, edit) -> reason`` for refusing, or None; see `Check`."""
+
+    check_timeout: float | None = Field(default=60.0, gt=0)
+    """The seconds that a check has; then the draft stands. None waits for it without end."""
 
     gate: InstanceOf[RewardGate] | None = None
     """A reward model that must find the edit better than the draft."""
@@ -217,6 +223,7 @@ class AlignerSettings(Checked):
             keys=Keys(self.question_key, self.answer_key, self.context_key, self.history_key),
             preserve=self.preserve,
             checks=tuple(map(BoundCheck.of, self.checks)),
+            check_timeout=self.check_timeout,
             gate=self.gate,
             candidates=self.candidates,
             on_failure=self.on_failure,

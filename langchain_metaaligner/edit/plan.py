@@ -14,6 +14,7 @@ from langchain_metaaligner.edit.disarm import Guard
 from langchain_metaaligner.edit.exchange import Exchange, Question
 from langchain_metaaligner.edit.record import Alignment
 from langchain_metaaligner.edit.shapes import Shape
+from langchain_metaaligner.objectives import Objective
 from langchain_metaaligner.templates import EditTemplate, dialogue_text
 
 Fits = Callable[[str, str], bool]
@@ -35,6 +36,7 @@ class Edit:
         record: what is known of it so far; at the end, what became of it.
         question: the question alone.
         context: retrieved texts.
+        objectives: what is to be improved.
         draft: the draft as it stands in the prompt.
         prompt: the edit prompt; None where the model is not asked.
         guard: undoes in the edit what was done to the user's text in the prompt.
@@ -46,6 +48,7 @@ class Edit:
     record: Alignment
     question: str = ""
     context: tuple[str, ...] = ()
+    objectives: tuple[Objective, ...] = ()
     draft: str = ""
     prompt: str | None = None
     guard: Guard | None = None

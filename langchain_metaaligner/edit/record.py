@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 import html
-import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-Decision = Literal["edited", "unchanged", "kept"]
-Change = Literal["same", "removed", "added"]
+from langchain_metaaligner.edit import diff
+from langchain_metaaligner.edit.diff import Change, Piece
 
-_WORDS = re.compile(r"\s+|\w+|[^\w\s]")
+__all__ = ["Alignment", "Change", "Decision"]
+
+Decision = Literal["edited", "unchanged", "kept"]
 
 
 @dataclass(frozen=True)
@@ -74,18 +74,9 @@ class Alignment:
         body = "".join(marks[change].format(html.escape(text)) for change, text in self.changes())
         return f'<div style="white-space:pre-wrap">{body}</div>'
 
-    def changes(self) -> Iterator[tuple[Change, str]]:
+    def changes(self) -> Iterator[Piece]:
         """The pieces of original and final text in reading order, with what became of each."""
-        before, after = _WORDS.findall(self.original), _WORDS.findall(self.text)
-        matcher = difflib.SequenceMatcher(a=before, b=after)
-        for operation, start, end, new_start, new_end in matcher.get_opcodes():
-            if operation == "equal":
-                yield "same", "".join(before[start:end])
-                continue
-            if end > start:
-                yield "removed", "".join(before[start:end])
-            if new_end > new_start:
-                yield "added", "".join(after[new_start:new_end])
+        return diff.changes(self.original, self.text)
 
     def record(self) -> dict[str, Any]:
         """The record as plain data, as it stands in ``response_metadata["metaaligner"]``.

@@ -7,8 +7,9 @@ from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from langchain_metaaligner.edit.checks import Refusal, refuse, said_by
-from langchain_metaaligner.edit.editor import Reply
+from langchain_metaaligner.edit.case import BoundCheck, Case, Correction, Refusal
+from langchain_metaaligner.edit.checks import refuse, refuse_lost
+from langchain_metaaligner.edit.editor import Reply, model_config
 from langchain_metaaligner.edit.gate import Verdict, scores_of
 from langchain_metaaligner.edit.loop import Caller
 from langchain_metaaligner.edit.options import EditOptions
@@ -98,22 +99,33 @@ async def checked(
     """The record after the caller's own checks; one that fails is a reason to keep the draft."""
     if record.decision == "kept":
         return record
-    facts = {
-        "draft": record.original,
-        "edit": record.text,
-        "question": edit.question,
-        "context": edit.context,
-    }
     for check in options.checks:
+        case = Case(
+            draft=record.original,
+            edit=record.text,
+            question=edit.question,
+            context=edit.context,
+            objectives=edit.objectives,
+            config=model_config(edit.config),
+        )
         try:
-            reason = said_by(check, await caller.call(check.function, *check.fill(facts)))
+            verdict = await check.judge(case, caller, options.check_timeout)
         except Exception as error:  # a check is the user's code: it must not cost them the answer
             edit.error = error
             return keep(record, failure(error), rejected=record.text)
-        if reason is not None:
-            refusal = Refusal(reason, f"Refused by the check {check.name}.")
-            return keep(record, refusal, rejected=record.text)
+        if isinstance(verdict, Correction):
+            verdict = refuse_lost(record.original, verdict.text, options.preserve) or verdict
+        if isinstance(verdict, Correction):
+            record = _corrected(record, verdict.text, check)
+        elif isinstance(verdict, Refusal):
+            return keep(record, verdict, rejected=record.text)
     return record
+
+
+def _corrected(record: Alignment, text: str, check: BoundCheck) -> Alignment:
+    decision: Decision = "unchanged" if text == record.original else "edited"
+    detail = f"Corrected by the check {check.name}."
+    return replace(record, text=text, decision=decision, detail=detail)
 
 
 async def settle(

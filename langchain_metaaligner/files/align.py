@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -147,6 +148,37 @@ def aligned_rows(
                 names["reason"]: record["reason"],
             }
         progress(len(batch))
+
+
+def waiting_rows(table: Table, ledger: Path | None, settings: Mapping[str, Any]) -> dict[str, int]:
+    """What a run would do, without doing it: rows by what would become of them.
+
+    Args:
+        table: the rows.
+        ledger: where the answers of earlier runs lie, if they do.
+        settings: whatever changes the answers.
+
+    Returns:
+        ``rows``, and of them ``known`` (in the ledger), ``unfit`` (kept without a call) and
+        ``to_edit``; ``problems`` are lines that are no rows.
+
+    Raises:
+        LedgerError: see `Ledger`.
+    """
+    problems, counts = Problems(), dict.fromkeys(("rows", "known", "unfit", "to_edit"), 0)
+    with ExitStack() as stack:
+        opened = ledger is not None and ledger.exists()
+        known = stack.enter_context(Ledger(str(ledger), settings)) if opened else None
+        for row in table.rows(problems):
+            pair = (row.get(table.asked), row.get(table.answer))
+            counts["rows"] += 1
+            if _unfit(*pair) is not None:
+                counts["unfit"] += 1
+            elif known is not None and known.find(known.key(*pair)) is not None:
+                counts["known"] += 1
+            else:
+                counts["to_edit"] += 1
+    return {**counts, "problems": sum(problems.counts.values())}
 
 
 def _records(

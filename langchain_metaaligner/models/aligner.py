@@ -58,6 +58,11 @@ class AlignerLLM(CheckpointLLM):
             repairs and damages less. None takes the checkpoint's own (``caution`` in its
             ``metaaligner.json``), else 0. It has no effect without a ``draft=`` in the call, which
             `MetaAlignerRunnable` gives, nor where ``generation`` samples.
+        tenant: whose calls they are. What the beginnings of prompts were computed to and what edits
+            wrote is kept in memory, for later calls of the same tenant only: it makes these faster
+            and changes none of them. A call may come with a ``tenant`` of its own.
+        remember: whether anything is kept of a call for later ones; ``remember=False`` may come
+            with a call too.
         share_batches: let calls that come at the same time share forward passes.
         adopted: key of weights taken over by `from_pipeline` in this process.
 
@@ -72,6 +77,8 @@ class AlignerLLM(CheckpointLLM):
     generation: dict[str, Any] = Field(default_factory=dict)
     decoding: Literal["lookup", "greedy"] = "lookup"
     caution: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    tenant: str | None = None
+    remember: bool = True
     share_batches: bool = True
 
     def __init__(self, **fields: Any) -> None:
@@ -105,8 +112,12 @@ class AlignerLLM(CheckpointLLM):
 
     def _decoding(self, stop: list[str] | None, options: dict[str, Any]) -> Decoding:
         options = {**self.generation, **options}
+        chosen = {
+            name: options.pop(name, getattr(self, name))
+            for name in ("max_new_tokens", "tenant", "remember")
+        }
         decoding = Decoding(
-            max_new_tokens=options.pop("max_new_tokens", self.max_new_tokens),
+            **chosen,
             stop=tuple(self.stop or ()) + tuple(stop or ()),
             batch_size=self.batch_size,
             method=self.decoding,

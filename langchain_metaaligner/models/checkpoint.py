@@ -17,6 +17,7 @@ from transformers import GenerationConfig
 
 from langchain_metaaligner.decode.pace import Pace
 from langchain_metaaligner.decode.phrases import Phrases
+from langchain_metaaligner.decode.prefixes import LEAST, Prefixes
 from langchain_metaaligner.decode.sharing import SharedCalls
 from langchain_metaaligner.errors import CheckpointError
 from langchain_metaaligner.models.forks import watch
@@ -57,6 +58,8 @@ class Checkpoint:
             compete for the same cores or the same GPU memory, and finish neither sooner.
         pace: what guesses and forward passes were worth so far.
         phrases: what edits wrote that stood in none of their drafts.
+        prefixes: keys and values of what prompts began with. None are kept where the weights are
+            somebody else's, who may change them at any time.
         shared: the batches that concurrent calls share.
     """
 
@@ -70,6 +73,7 @@ class Checkpoint:
     generating: threading.Lock = field(default_factory=threading.Lock, repr=False)
     pace: Pace = field(default_factory=Pace, repr=False)
     phrases: Phrases = field(default_factory=Phrases, repr=False)
+    prefixes: Prefixes = field(default_factory=lambda: Prefixes(most=0), repr=False)
     shared: SharedCalls = field(default_factory=SharedCalls, repr=False)
 
     def __post_init__(self) -> None:
@@ -191,6 +195,7 @@ class Checkpoint:
         self.shared = SharedCalls()
         self.pace.after_fork()
         self.phrases.after_fork()
+        self.prefixes.after_fork()
 
 
 _loaded: dict[CheckpointSpec, Checkpoint] = {}
@@ -228,8 +233,16 @@ def load(spec: CheckpointSpec) -> Checkpoint:
         if key not in _loaded:
             metadata = read_metadata(key)  # before the weights, which take longer to fail
             model, tokenizer = read(key)
-            _loaded[key] = _prepared(spec.model, model, tokenizer, metadata)
+            checkpoint = _prepared(spec.model, model, tokenizer, metadata)
+            checkpoint.prefixes = Prefixes(_kept_bytes(model))
+            _loaded[key] = checkpoint
         return _loaded[key]
+
+
+def _kept_bytes(model: Any) -> int:
+    """How many bytes of keys and values are kept: what is little beside the weights themselves."""
+    weights: int = sum(parameter.nbytes for parameter in model.parameters())
+    return max(LEAST, weights // 8)
 
 
 def unload() -> None:

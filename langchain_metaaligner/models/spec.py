@@ -203,7 +203,11 @@ def _require_device(device: str) -> None:
     try:
         kind = torch.device(device).type
     except RuntimeError as error:
-        raise SettingError(_unknown("device", device, ("cuda", "mps", "cpu"))) from error
+        known = ("cuda", "mps", "cpu")
+        hint = " Did you mean 'cuda'?" if "gpu" in device.lower() else nearest(device, known)
+        raise SettingError(
+            f"device={device!r} is unknown; allowed are 'cuda', 'mps', 'cpu'.{hint}"
+        ) from error
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not available.get(kind, True):
         raise SettingError(

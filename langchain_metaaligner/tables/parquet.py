@@ -100,7 +100,7 @@ def write_beside(
         path: the new file.
         source: the file whose columns are taken over, value for value and type for type.
         added: columns of text behind them; one that the source has too takes its place.
-        rows: a row for each of the source, in its order.
+        rows: a row for each of the source, in its order; where they end, so does the new file.
         leading: columns of text before them.
 
     Returns:
@@ -122,6 +122,7 @@ def write_beside(
         with pyarrow.parquet.ParquetWriter(path, new) as writer:
             for batch in file.iter_batches(batch_size=_BATCH):
                 beside = list(islice(rows, batch.num_rows))
+                batch = batch.slice(length=len(beside))
                 arrays = [
                     pyarrow.array([as_text(row.get(name)) for row in beside], text)
                     if at is None

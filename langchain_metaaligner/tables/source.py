@@ -5,7 +5,8 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -52,6 +53,7 @@ class Source:
         count: how many rows there are; None where that is known only at the end.
         escaped: whether CSV is in the research's dialect.
         encoding: of a text file; None is UTF-8.
+        limit: how many rows are taken, from the first on; None takes all.
     """
 
     name: str
@@ -61,11 +63,19 @@ class Source:
     count: int | None = None
     escaped: bool = False
     encoding: str | None = None
+    limit: int | None = None
 
     @property
     def path(self) -> Path:
         """The file; of a data set on the Hub, none that exists."""
         return Path(self.name)
+
+    def first(self, limit: int | None) -> Source:
+        """The same source with its first rows alone; None leaves it as it is."""
+        if limit is None:
+            return self
+        count = None if self.count is None else min(limit, self.count)
+        return replace(self, limit=limit, count=count)
 
     def rows(self, problems: Problems) -> Iterator[Row]:
         """The rows, one after the other; what is none is a problem.
@@ -75,6 +85,9 @@ class Source:
         Raises:
             DataError: if the file cannot be read.
         """
+        return islice(self._all_rows(problems), self.limit)
+
+    def _all_rows(self, problems: Problems) -> Iterator[Row]:
         if self.format == "parquet":
             from langchain_metaaligner.tables.parquet import parquet_rows
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,12 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from langchain_metaaligner import MetaAlignerRunnable
 from langchain_metaaligner.testing import FakeAlignerLLM
 
-JUDGE = Path(__file__).parent / "judge_server.py"
-collect_ignore = ["completions_server.py", "judge_server.py"]  # programs that tests start
+collect_ignore = [
+    "chat_server.py",
+    "completions_server.py",
+    "judge_server.py",
+    "serving.py",
+]  # programs that tests start
 
 
 class Echo(BaseChatModel):
@@ -102,15 +107,29 @@ def judge_server(tmp_path_factory):
     """An OpenAI-compatible judge: its URL, and the log of what it was asked."""
     log = tmp_path_factory.mktemp("judge") / "asked.jsonl"
     log.touch()
+    with _serving("judge_server.py", log) as address:
+        yield address, log
+
+
+@pytest.fixture(scope="module")
+def chat_server():
+    """The URL of an OpenAI-compatible chat model that answers rudely."""
+    with _serving("chat_server.py") as address:
+        yield address
+
+
+@contextmanager
+def _serving(program, *arguments):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    process = subprocess.Popen([sys.executable, str(JUDGE), str(port), str(log)])
+    path = Path(__file__).with_name(program)
+    process = subprocess.Popen([sys.executable, path, str(port), *map(str, arguments)])
     for _ in range(200):
         if _is_up(port):
             break
         time.sleep(0.1)
-    yield f"http://127.0.0.1:{port}/v1", log
+    yield f"http://127.0.0.1:{port}/v1"
     process.kill()
     process.wait()
 

@@ -66,7 +66,7 @@ def test_align_prints_the_answer():
 
 
 def test_align_reads_stdin_and_prints_the_record():
-    done = run("align", "Why?", "-", "-o", "harmless", "--json", input="Because it rained.")
+    done = run("align", "Why?", "-", "-O", "harmless", "--json", input="Because it rained.")
     assert done.returncode == 0, done.stderr
     record = json.loads(done.stdout)
     assert record["original"] == "Because it rained."
@@ -76,11 +76,11 @@ def test_align_reads_stdin_and_prints_the_record():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["-o", "harmles"], "Did you mean 'harmless'?"),
-        (["-o", "harmless", "--model", "./nowhere"], "'./nowhere' is not a folder"),
-        (["-o", "harmless", "--template", "HHRLHF"], "Unknown template 'HHRLHF'"),
-        (["-o", "harmless", "--preserve", "dates"], "preserve"),
-        (["-o", "harmless", "--device", "gpu"], "device='gpu' is unknown"),
+        (["-O", "harmles"], "Did you mean 'harmless'?"),
+        (["-O", "harmless", "--model", "./nowhere"], "'./nowhere' is not a folder"),
+        (["-O", "harmless", "--template", "HHRLHF"], "Unknown template 'HHRLHF'"),
+        (["-O", "harmless", "--preserve", "dates"], "preserve"),
+        (["-O", "harmless", "--device", "gpu"], "device='gpu' is unknown"),
     ],
 )
 def test_mistakes_are_one_sentence(arguments, message):
@@ -93,6 +93,6 @@ def test_mistakes_are_one_sentence(arguments, message):
 
 
 def test_blank_question():
-    done = run("align", " ", "Because.", "-o", "fair")
+    done = run("align", " ", "Because.", "-O", "fair")
     assert done.returncode == 1
     assert "is not known: 'Because.'. It is blank" in done.stderr

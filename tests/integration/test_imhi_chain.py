@@ -34,7 +34,7 @@ def test_generate_align_and_evaluate(test_sets, tmp_path):
     model = ("--model", "mini", "--device", "cpu", "--max-new-tokens", "12")
     answers, aligned = tmp_path / "answers", tmp_path / "aligned"
     run("generate", "--dataset", "imhi", "--input", test_sets, "--output", answers, *model)
-    words = (answers, "--output", aligned, "-o", "correct", "--template", "IMHI", *model)
+    words = (answers, "--output", aligned, "-O", "correct", "--template", "IMHI", *model)
     run("align-file", *words)
     assert sorted(path.name for path in aligned.glob("*.csv")) == ["DR.csv", "SAD.csv"]
     assert "aligned_responses" in pandas.read_csv(aligned / "SAD.csv").columns
@@ -44,7 +44,7 @@ def test_generate_align_and_evaluate(test_sets, tmp_path):
 
 def test_a_folder_is_not_written_into_itself(test_sets, tmp_path):
     with pytest.raises(SettingError, match="cannot take the files of the folder"):
-        run("align-file", test_sets, "--output", test_sets, "-o", "correct")
+        run("align-file", test_sets, "--output", test_sets, "-O", "correct")
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="holds no rows"):
-        run("align-file", tmp_path / "empty", "--output", tmp_path / "o", "-o", "correct")
+        run("align-file", tmp_path / "empty", "--output", tmp_path / "o", "-O", "correct")

@@ -243,7 +243,7 @@ def test_mistakes_are_one_sentence(source, run, tmp_path):
     broken.write_text("notes,answer\na,b\n")
     told = run("judge", broken, tmp_path / "run", "http://127.0.0.1:9")
     assert "It has: notes, answer" in str(told.exception)
-    told = run("judge", source, tmp_path / "run", "http://127.0.0.1:9", "-o", "harmles")
+    told = run("judge", source, tmp_path / "run", "http://127.0.0.1:9", "-O", "harmles")
     assert "Did you mean 'harmless'?" in str(told.exception)
     told = run("rate", source, tmp_path / "run", "http://127.0.0.1:9", "--dataset", "HHRLHF")
     assert told.exit_code == 1

@@ -1,13 +1,10 @@
-"""The examples of the README and the docs run as they stand, offline.
+"""The examples of the README and the docs run as they stand, offline, and print what the page says.
 
-Blocks marked ``python`` are run, all of a page in one namespace. Blocks marked ``py`` need the
-network: they are compiled, and the options that they give to this package must exist.
+``docs/blocks.py`` says what the marks of blocks mean, and writes what they print.
 """
 
 import ast
-import asyncio
-import inspect
-import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,22 +15,18 @@ from langchain_metaaligner import AlignerLLM, MetaAlignerRunnable
 from langchain_metaaligner.testing import FakeAlignerLLM
 
 ROOT = Path(langchain_metaaligner.__file__).parents[1]
-PAGES = {page.name: page for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))}
+sys.path.insert(0, str(ROOT / "docs"))
+import gallery  # noqa: E402 - where the docs' scripts lie
+from blocks import blocks, pages, run_console, run_python  # noqa: E402
+
+PAGES = pages()
 OPTIONS = {
     "AlignerLLM": set(AlignerLLM.model_fields),
     "MetaAlignerRunnable": set(MetaAlignerRunnable.model_fields),
     "MetaAlignerMiddleware": {*MetaAlignerRunnable.model_fields, "name"},
 }
-TOP_LEVEL_AWAIT = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*in beta")
-
-
-def blocks(page, mark):
-    """The blocks of a page with blank lines before them, so that errors tell the page's lines."""
-    text = page.read_text(encoding="utf-8")
-    for block in re.finditer(rf"^```{mark}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
-        yield "\n" * text.count("\n", 0, block.start(1)) + block[1]
 
 
 @pytest.fixture
@@ -43,33 +36,33 @@ def offline():
     enable_socket()
 
 
+def text_of(name):
+    return PAGES[name].read_text(encoding="utf-8")
+
+
 def with_blocks(mark):
-    return [name for name, page in PAGES.items() if any(blocks(page, mark))]
+    return [name for name in PAGES if blocks(text_of(name), mark)]
 
 
 @pytest.mark.parametrize("name", with_blocks("python"))
-def test_examples_run(name, offline, capsys):
-    namespace = {"__name__": "example"}
-    for block in blocks(PAGES[name], "python"):
-        code = compile(block, PAGES[name], "exec", flags=TOP_LEVEL_AWAIT)
-        result = eval(code, namespace)
-        if inspect.iscoroutine(result):
-            asyncio.run(result)
+def test_examples_run_and_print_what_the_page_says(name, offline):
+    """If the bundled checkpoint has changed: ``python docs/blocks.py``, then read the pages."""
+    for block, printed in run_python(text_of(name), name):
+        assert (block.printed or "") == printed, f"{name}, line {block.line}"
 
 
-def test_the_first_screen_shows_a_real_edit():
-    """If the bundled checkpoint has changed, put its edit into the README."""
-    shown = (ROOT / "README.md").read_text(encoding="utf-8").split("```")[1]
-    labels = re.split(r"^(question|objectives|draft|after) ", shown, flags=re.MULTILINE)
-    _, question, _, objectives, _, draft, _, after = (" ".join(one.split()) for one in labels[1:])
-    aligner = MetaAlignerRunnable(objectives=objectives.split(", "), model_kwargs={"device": "cpu"})
-    assert aligner.align(question, draft).text == after
+@pytest.mark.parametrize("name", with_blocks("console"))
+def test_commands_print_what_the_page_says(name, offline, tmp_path):
+    for block, shown in run_console(text_of(name), tmp_path):
+        assert block.code == shown, f"{name}, line {block.line}"
 
 
 @pytest.mark.parametrize("name", with_blocks("py"))
 def test_examples_that_need_the_network_fit_the_code(name):
-    for block in blocks(PAGES[name], "py"):
-        tree = compile(block, PAGES[name], "exec", flags=ast.PyCF_ONLY_AST | TOP_LEVEL_AWAIT)
+    for block in blocks(text_of(name), "py"):
+        source = "\n" * block.line + block.code
+        flags = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+        tree = compile(source, name, "exec", flags=flags)
         for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
             called = ast.unparse(call.func).split(".")[0]
             given = {keyword.arg for keyword in call.keywords}
@@ -88,3 +81,17 @@ def check_values(call):
     if "model_kwargs" in values:
         assert set(values.pop("model_kwargs")) <= OPTIONS["AlignerLLM"]
     MetaAlignerRunnable(**values, llm=FakeAlignerLLM(str))
+
+
+def test_the_gallery_shows_what_the_bundled_aligner_does(offline):
+    """If it has changed: ``python docs/gallery.py``, judge each edit anew, ``docs/tables.py``."""
+    stored = (gallery.GALLERY / "edits.json").read_text(encoding="utf-8")
+    assert gallery.json.loads(stored) == gallery.edits()
+
+
+def test_the_first_example_of_the_readme_really_edits(offline):
+    for block in blocks(text_of("README.md"), "python"):
+        if block.printed:
+            assert "Nobody likes you" not in block.printed
+            return
+    pytest.fail("no block of the README shows an output")

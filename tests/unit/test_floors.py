@@ -47,8 +47,10 @@ def base_packages() -> set[str]:
         for line in requires("langchain-metaaligner") or []
         if "extra ==" not in line
     }
-    # langsmith comes with langchain-core, numpy and the Hub's client with transformers
+    # langsmith comes with langchain-core, numpy and the Hub's client with transformers, psutil with
+    # accelerate, packaging with all of them
     names = {"langsmith", "pydantic_core", "huggingface_hub", "tokenizers", "typing_extensions"}
+    names |= {"packaging", "psutil"}
     for name, distributions in packages_distributions().items():
         if {one.lower().replace("_", "-") for one in distributions} & needed:
             names.add(name)

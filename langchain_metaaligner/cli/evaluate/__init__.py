@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import typer
 
-from langchain_metaaligner.cli.evaluate.compare import compare
-from langchain_metaaligner.cli.evaluate.imhi import imhi
-from langchain_metaaligner.cli.evaluate.judge import judge, rate
-from langchain_metaaligner.cli.evaluate.report import report
-from langchain_metaaligner.cli.evaluate.reward import reward
-from langchain_metaaligner.cli.evaluate.unseen import unseen
+from langchain_metaaligner.cli.command import CommandGroup, add
+from langchain_metaaligner.cli.evaluate import compare, imhi, judge, report, reward, unseen
 
 evaluate = typer.Typer(
-    name="evaluate", help="Measure what edits gain and cost.", no_args_is_help=True
+    name="evaluate",
+    cls=CommandGroup,
+    help="Measure what edits gain and cost.",
+    no_args_is_help=True,
 )
 
-
-@evaluate.callback()
-def _evaluate() -> None:
-    """Keep the name of the command also while there is only one below it."""
-
-
-evaluate.command()(judge)
-evaluate.command()(rate)
-evaluate.command()(reward)
-evaluate.command()(imhi)
-evaluate.command()(unseen)
-evaluate.command()(compare)
-evaluate.command()(report)
+add(evaluate, judge.judge, group="A judge", examples=judge.EXAMPLES)
+add(evaluate, judge.rate, group="A judge", examples=judge.RATE_EXAMPLES)
+add(evaluate, unseen.unseen, group="A judge", examples=unseen.EXAMPLES)
+add(evaluate, reward.reward, group="Without a judge", examples=reward.EXAMPLES)
+add(evaluate, imhi.imhi, group="Without a judge", examples=imhi.EXAMPLES)
+add(evaluate, compare.compare, group="Several systems", examples=compare.EXAMPLES)
+add(evaluate, report.report, group="Several systems", examples=report.EXAMPLES)

@@ -8,7 +8,9 @@ from typing import Annotated
 
 import typer
 
-from langchain_metaaligner.cli.evaluate.shared import Escaped
+from langchain_metaaligner.cli.options import Escaped
+
+EXAMPLES = ("metaaligner evaluate report aligned.csv runs/judge -o report.html",)
 
 
 def report(
@@ -16,11 +18,16 @@ def report(
         list[Path],
         typer.Argument(metavar="RUN...", help="Folders of `evaluate`, files of `align-file`."),
     ],
-    output: Annotated[Path, typer.Option("--output", help="The HTML page.")] = Path("report.html"),
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="The HTML page.")
+    ] = Path("report.html"),
     markdown: Annotated[
-        Path | None, typer.Option("--markdown", help="The same as Markdown, without plots.")
+        Path | None,
+        typer.Option("--markdown", metavar="FILE", help="The same as Markdown, without plots."),
     ] = None,
-    title: Annotated[str, typer.Option(help="Heading of the page.")] = "What the edits gain",
+    title: Annotated[
+        str, typer.Option(metavar="TEXT", help="Heading of the page.")
+    ] = "What the edits gain",
     escaped: Escaped = False,
 ) -> None:
     """Make one page of what was measured."""

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 from rich.progress import Progress
 
-from langchain_metaaligner.cli.evaluate.shared import (
+from langchain_metaaligner.cli.evaluate.shared import Input, print_result
+from langchain_metaaligner.cli.options import (
+    AsJson,
+    BatchSize,
+    Device,
     Escaped,
-    Input,
     Limit,
-    Output,
+    OutputFolder,
     QuestionColumn,
-    console,
-    print_result,
+    numbers,
+    pairs,
 )
-from langchain_metaaligner.cli.options import numbers, pairs
 from langchain_metaaligner.cli.stopping import stopped_with
+from langchain_metaaligner.cli.terminal import console
 from langchain_metaaligner.errors import SettingError
 
 if TYPE_CHECKING:
@@ -25,58 +29,88 @@ if TYPE_CHECKING:
 
     from langchain_metaaligner.rewards.scorer import Scorer
 
+EXAMPLES = ("metaaligner evaluate reward a.csv -o runs/r --reward harmless=my/reward-model",)
 
-def reward(
-    source: Input,
-    output: Output,
+
+@dataclass(frozen=True, kw_only=True)
+class Scorers:
+    """Which reward models score the answers."""
+
+    heading: ClassVar = "Reward models"
+
     rewards: Annotated[
         list[str] | None,
-        typer.Option("--reward", help="OBJECTIVE=MODEL, a Hub id or a folder. Repeatable."),
-    ] = None,
+        typer.Option(
+            "--reward", metavar="OBJECTIVE=MODEL", help="A Hub id or a folder. Repeatable."
+        ),
+    ] = None
     dpa: Annotated[
-        str | None, typer.Option(help="The DPA reward model instead: a Hub id or a folder.")
-    ] = None,
-    revision: Annotated[str | None, typer.Option(help="Commit of the DPA model.")] = None,
+        str | None,
+        typer.Option(metavar="MODEL", help="The DPA reward model instead: a Hub id or a folder."),
+    ] = None
+    revision: Annotated[
+        str | None, typer.Option(metavar="COMMIT", help="Commit of the DPA model.")
+    ] = None
     trust_remote_code: Annotated[
         bool, typer.Option("--trust-remote-code", help="Run the DPA model's own class.")
-    ] = False,
+    ] = False
     weight: Annotated[
-        list[str] | None, typer.Option(help="OBJECTIVE=NUMBER, for one figure. Repeatable.")
-    ] = None,
-    question_column: QuestionColumn = None,
-    limit: Limit = None,
-    device: Annotated[str | None, typer.Option(help="Where the models run.")] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Answers in one forward pass.")] = 8,
-    escaped: Escaped = False,
-) -> None:
+        list[str] | None,
+        typer.Option(metavar="OBJECTIVE=NUMBER", help="For one figure of all. Repeatable."),
+    ] = None
+    device: Device = None
+    batch_size: BatchSize = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """Everything that `reward` is asked for."""
+
+    source: Input
+    output: OutputFolder
+    question_column: QuestionColumn = None
+    limit: Limit = None
+    scorers: Scorers
+    escaped: Escaped = False
+    as_json: AsJson = False
+
+
+def reward(run: Run) -> None:
     """Rewards of drafts and edits; started again, a stopped run goes on."""
     from langchain_metaaligner.evaluation.answers import read_answers
     from langchain_metaaligner.evaluation.reward import check_weights, score_answers
 
-    if (dpa is None) == (not rewards):
+    scorers = run.scorers
+    if (scorers.dpa is None) == (not scorers.rewards):
         raise SettingError("Give --reward OBJECTIVE=MODEL, once or more, or --dpa MODEL.")
-    models = pairs("--reward", rewards)
-    weights = numbers("--weight", weight)
+    models = pairs("--reward", scorers.rewards)
+    weights = numbers("--weight", scorers.weight)
     if models:
         check_weights(weights, models)
-    answers = read_answers(source, limit, question=question_column, escaped=escaped)
-    kept = f"Scores are kept in {output}. Run the same command to go on."
+    answers = read_answers(run.source, run.limit, question=run.question_column, escaped=run.escaped)
+    kept = f"Scores are kept in {run.output}. Run the same command to go on."
     with stopped_with(lambda: kept), Progress(console=console()) as bar:
         task = bar.add_task("scoring", total=None)
-        if dpa is None:
-            scorer, name = _objective_scorer(models, device, batch_size), ", ".join(rewards or ())
-        else:
-            scorer, name = _dpa(dpa, revision, device, trust_remote_code, batch_size), dpa
+        scorer, name = _scorer(scorers, models)
         result = score_answers(
             answers,
             scorer,
-            output,
+            run.output,
             scorer_name=name,
             weights=weights,
             progress=lambda scored: bar.advance(task, scored),
         )
         bar.update(task, total=bar.tasks[task].completed)
-    print_result(result)
+    print_result(result, run.as_json)
+
+
+def _scorer(scorers: Scorers, models: Mapping[str, str]) -> tuple[Scorer, str]:
+    """What scores, and what results call it."""
+    device, batch_size = scorers.device, scorers.batch_size
+    if scorers.dpa is None:
+        return _objective_scorer(models, device, batch_size), ", ".join(scorers.rewards or ())
+    dpa = _dpa(scorers.dpa, scorers.revision, device, scorers.trust_remote_code, batch_size)
+    return dpa, scorers.dpa
 
 
 def _objective_scorer(models: Mapping[str, str], device: str | None, batch_size: int) -> Scorer:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
-from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
-from langchain_metaaligner.cli.options import key_values
+from langchain_metaaligner.cli.options import key_values, one_of
 from langchain_metaaligner.cli.stopping import stopped_with
+from langchain_metaaligner.cli.terminal import console, print_json
 from langchain_metaaligner.errors import CallError
 
 if TYPE_CHECKING:
@@ -29,90 +30,103 @@ Input = Annotated[
         metavar="INPUT", help="A file as `metaaligner align-file` writes it, or a folder of them."
     ),
 ]
-QuestionColumn = Annotated[
-    str | None, typer.Option(help="The column of questions; by itself found by its name.")
-]
-Escaped = Annotated[
-    bool, typer.Option("--escaped", help="CSV is in the research's dialect: doubled backslashes.")
-]
+
+
 JudgeName = Annotated[
-    str, typer.Option("--judge", help="A chat model by its init_chat_model name: openai:gpt-4o.")
-]
-Output = Annotated[Path, typer.Option("--output", help="Folder for the result and its ledger.")]
-Objectives = Annotated[
-    list[str], typer.Option("--objective", "-o", help='A name, or "Name: text". Repeatable.')
-]
-Dataset = Annotated[
-    str, typer.Option("--dataset", help="Whose prompts: HH-RLHF, UltraFeedback or IMHI.")
-]
-JudgeOptions = Annotated[
-    list[str] | None,
-    typer.Option("--judge-option", help="KEY=VALUE for the model, such as base_url. Repeatable."),
-]
-Structured = Annotated[
-    bool | None,
+    str,
     typer.Option(
-        "--structured/--plain", help="Structured output or text; by itself what the model has."
+        "--judge", metavar="NAME", help="A chat model by its init_chat_model name: openai:gpt-4o."
     ),
 ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgeOptions:
+    """How a chat model is asked for its judgement."""
+
+    heading: ClassVar = "Judge"
+
+    dataset: Annotated[
+        str,
+        typer.Option(
+            "--dataset",
+            metavar="NAME",
+            help="Whose prompts: HH-RLHF, UltraFeedback or IMHI.",
+            autocompletion=one_of("HH-RLHF", "UltraFeedback", "IMHI"),
+        ),
+    ] = "UltraFeedback"
+    judge_option: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="For the model, such as base_url=URL. Repeatable."),
+    ] = None
+    structured: Annotated[
+        bool | None,
+        typer.Option(
+            "--structured/--plain",
+            help="Structured output or text. By default what the model has.",
+        ),
+    ] = None
+    concurrency: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Calls at the same time.")
+    ] = 8
+    tries: Annotated[
+        int, typer.Option(metavar="N", min=1, help="How often one call is made, at most.")
+    ] = 5
+
+    def make(self, name: str) -> Judge:
+        """The judge of that name.
+
+        Raises:
+            SettingError: if it cannot be made: no such provider, no package, no key.
+        """
+        from langchain_metaaligner.evaluation.judge.ask import Judge
+        from langchain_metaaligner.files.calls import chat_model
+
+        options = key_values("--judge-option", self.judge_option)
+        model = chat_model(name, **options)
+        return Judge(model, name, self.concurrency, self.tries, self.structured, options)
+
+    def settings(self, name: str, research_compat: bool) -> dict[str, Any]:
+        """What `Judge.settings` will be, of a judge that is not made; for an estimate.
+
+        Whether its replies are structured is left out where only the model knows it.
+        """
+        from langchain_metaaligner.files.calls import answer_options
+
+        settings: dict[str, Any] = {
+            "judge": name,
+            "dataset": self.dataset,
+            "research_compat": research_compat,
+        }
+        if self.structured is not None or research_compat:
+            settings["structured"] = bool(self.structured) and not research_compat
+        shaping = answer_options(key_values("--judge-option", self.judge_option))
+        return settings | ({"options": shaping} if shaping else {})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What a judge may cost."""
+
+    heading: ClassVar = "Cost"
+
+    price: Annotated[
+        float | None,
+        typer.Option(metavar="PRICE", help="Of a million tokens of prompt, for the estimate."),
+    ] = None
+    only_estimate: Annotated[
+        bool,
+        typer.Option(
+            "--estimate",
+            "--dry-run",
+            help="Say what it would cost, ask nothing; no key needed.",
+        ),
+    ] = False
+
+
 OneOrder = Annotated[
     bool, typer.Option("--one-order", help="Ask each pair once, at a random position.")
 ]
-Concurrency = Annotated[int, typer.Option(min=1, help="Calls at the same time.")]
-Tries = Annotated[int, typer.Option(min=1, help="How often one call is made, at most.")]
-Limit = Annotated[int | None, typer.Option(min=1, help="Rows of each file, from the first on.")]
-Price = Annotated[
-    float | None, typer.Option(help="Price of a million tokens of prompt, for the estimate.")
-]
-OnlyEstimate = Annotated[
-    bool, typer.Option("--estimate", help="Say what it would cost, and ask nothing: no key needed.")
-]
-Compat = Annotated[
-    bool, typer.Option("--research-compat", help="As the research script, bugs included.")
-]
-
-
-def make_judge(
-    name: str,
-    options: Sequence[str] | None,
-    concurrency: int,
-    tries: int,
-    structured: bool | None,
-) -> Judge:
-    """The judge of a command.
-
-    Raises:
-        SettingError: if it cannot be made: no such provider, no package, no key.
-    """
-    from langchain_metaaligner.evaluation.judge.ask import Judge
-    from langchain_metaaligner.files.calls import chat_model
-
-    its_options = key_values("--judge-option", options)
-    return Judge(chat_model(name, **its_options), name, concurrency, tries, structured, its_options)
-
-
-def unmade_settings(
-    name: str,
-    options: Sequence[str] | None,
-    dataset: str,
-    structured: bool | None,
-    research_compat: bool,
-) -> dict[str, Any]:
-    """What `Judge.settings` will be, of a judge that is not made; for an estimate.
-
-    Whether its replies are structured is left out where only the model knows it.
-    """
-    from langchain_metaaligner.files.calls import answer_options
-
-    settings: dict[str, Any] = {
-        "judge": name,
-        "dataset": dataset,
-        "research_compat": research_compat,
-    }
-    if structured is not None or research_compat:
-        settings["structured"] = bool(structured) and not research_compat
-    shaping = answer_options(key_values("--judge-option", options))
-    return settings | ({"options": shaping} if shaping else {})
 
 
 def check_objectives(dataset: str, objectives: Sequence[str]) -> None:
@@ -126,12 +140,6 @@ def check_objectives(dataset: str, objectives: Sequence[str]) -> None:
 
     for objective in objectives:
         aspect_text(dataset, objective)
-
-
-def console() -> Console:
-    """Where people read: standard error, wide where it is no terminal that wraps."""
-    shown = Console(stderr=True)
-    return shown if shown.is_terminal else Console(stderr=True, width=160)
 
 
 def estimate_told(estimate: Estimate, price: float | None) -> str:
@@ -203,12 +211,16 @@ def _justify(section: Section, place: int) -> Any:
     return "right" if cells and numbers and place else "left"
 
 
-def print_result(result: Result) -> None:
-    """Print what a result tells, and on standard output where it lies."""
+def print_result(result: Result, as_json: bool = False) -> None:
+    """Print what a result says, and on standard output where it lies, or all of it as JSON."""
     from langchain_metaaligner.evaluation.report.page import sections_of
 
     print_sections(sections_of(result))
-    sys.stdout.write(f"{result.folder}\n")
+    if as_json:
+        shown = {"kind": result.kind, "settings": result.settings, "figures": result.figures}
+        print_json({"folder": str(result.folder), **shown})
+    else:
+        sys.stdout.write(f"{result.folder}\n")
 
 
 def refuse_failure(result: Result) -> None:

@@ -74,5 +74,67 @@ class TestPointer:
         for edit in edits:
             pointer = Pointer(draft, len(draft), phrases)
             for token in edit:
-                assert len(pointer.guess(4)) <= 4
+                guess, sides = pointer.guess(4), pointer.sides(4)
+                assert len(guess) <= 4
+                assert all(1 <= len(tokens) <= 4 for _, tokens in sides)
+                begun = [*guess[:1], *(tokens[0] for _, tokens in sides)]
+                assert len(set(begun)) == len(begun)
                 pointer.follow([token])
+
+
+class TestSides:
+    """What may come beside the likeliest guess, where the pointer is not sure."""
+
+    DRAFT = (*range(10), 50, *range(10, 20), 50, *range(20, 30), 50, *range(30, 40))
+
+    def after(self, *made):
+        pointer = Pointer(self.DRAFT, len(self.DRAFT))
+        pointer.follow(made)
+        return pointer
+
+    def kinds(self, pointer):
+        return {kind: tokens[0] for kind, tokens in pointer.sides(9)}
+
+    def test_are_none_while_the_draft_is_copied(self):
+        assert self.after().sides(9) == self.after(0, 1, 2).sides(9) == []
+
+    def test_are_the_other_places_where_the_last_token_stands(self):
+        pointer = self.after(0, 1, 2, 50)
+        assert pointer.guess(2) == [10, 11]
+        sides = pointer.sides(2)
+        assert sides == [("place", [20, 21]), ("place", [30, 31])]
+        pointer.follow([20])  # the second of them it was
+        assert pointer.guess(2) == [21, 22]
+        assert pointer.sides(2) == []
+
+    def test_go_on_while_they_still_agree(self):
+        draft = [1, 2, 3, 7, 8, 9, 1, 2, 4, 5, 6]
+        pointer = Pointer(draft, len(draft))
+        pointer.follow([40, 1])
+        assert self.kinds(pointer) == {}  # both places go on alike
+        pointer.follow([2])
+        assert {pointer.guess(1)[0], *self.kinds(pointer).values()} == {3, 4}
+
+    def test_are_a_place_far_away_where_none_is_near(self):
+        pointer = Pointer(range(100), 100)
+        pointer.follow([0, 1, 80])
+        assert self.kinds(pointer)["far"] == 81
+
+    def test_are_near_the_pointer_where_the_last_token_stands_nowhere(self):
+        pointer = Pointer(range(100), 100)
+        pointer.follow([0, 1, 900])
+        assert pointer.guess(1) == [3]  # as if 2 had been replaced
+        assert [tokens[0] for kind, tokens in pointer.sides(9) if kind == "shift"] == [4, 5, 2]
+
+    def test_are_what_the_edit_itself_wrote_before(self):
+        pointer = Pointer(range(100), 100, Phrases(most=0))
+        pointer.follow([900, 901, 902, 903, 700, 900, 901])
+        assert self.kinds(pointer)["repeat"] == 902
+
+    def test_are_the_draft_where_a_phrase_is_expected(self):
+        phrases = Phrases()
+        phrases.write([900, 901, 902, 903])
+        pointer = Pointer(range(100), 100, phrases)
+        pointer.follow([0, 1, 900, 901])
+        assert pointer.guess(2) == [902, 903]
+        assert self.kinds(pointer)["draft"] == 4

@@ -11,6 +11,7 @@ from contextlib import suppress
 import pytest
 
 from langchain_metaaligner.decode.complete import complete
+from langchain_metaaligner.decode.prefixes import Prefixes
 from langchain_metaaligner.decode.row import Claim, Decoding, Row
 from langchain_metaaligner.decode.scheduler import Settled, scheduler_for
 from langchain_metaaligner.decode.sharing import KINDS, Request, SharedBatches
@@ -94,6 +95,7 @@ async def test_a_wrong_call_fails_alone(llm, prompts, expected):
 async def test_a_failing_row_fails_its_caller_alone(llm, prompts, expected, monkeypatch):
     held = llm.checkpoint
     poison = held.encode([prompts[4]])[0]
+    monkeypatch.setattr(held, "prefixes", Prefixes(most=0))  # the whole prompt tells which it is
     forward = held.model.forward
 
     def picky(input_ids, **named):

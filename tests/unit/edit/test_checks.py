@@ -1,11 +1,8 @@
-from functools import partial
-
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from langchain_metaaligner.edit.checks import BoundCheck, loops, lost, refuse, said_by
-from langchain_metaaligner.errors import SettingError
+from langchain_metaaligner.edit.checks import loops, lost, refuse
 from langchain_metaaligner.templates import ULTRAFEEDBACK
 
 
@@ -104,51 +101,3 @@ def test_any_piece_said_sixty_times_is_a_loop(piece, before):
 @given(st.text("abc .0\n", min_size=1, max_size=30), st.text(max_size=30))
 def test_a_loop_that_ends_otherwise_is_none(piece, before):
     assert not loops(f"{before}{piece * 60}!")
-
-
-def test_what_a_check_takes():
-    facts = {"draft": "D", "edit": "E", "question": "Q", "context": ("C",)}
-
-    def named(edit, question):
-        return None
-
-    def all_of_it(draft, edit, question, context):
-        return None
-
-    def others(before, after, asked):
-        return None
-
-    def mixed(answer, edit, context, limit=3, *, strict=False):
-        return None
-
-    class Object:
-        def __call__(self, draft, edit):
-            return None
-
-    for check, expected in (
-        (lambda draft, edit: None, ["D", "E"]),
-        (lambda a, b: None, ["D", "E"]),
-        (lambda edit: None, ["E"]),
-        (lambda: None, []),
-        (lambda *texts: None, ["D", "E"]),
-        (named, ["E", "Q"]),
-        (all_of_it, ["D", "E", "Q", ("C",)]),
-        (others, ["D", "E", "Q"]),
-        (mixed, ["D", "E", ("C",)]),
-        (partial(all_of_it, context=()), ["D", "E", "Q"]),
-        (Object(), ["D", "E"]),
-        (str.count, ["D", "E"]),
-    ):
-        assert BoundCheck.of(check).fill(facts) == expected
-
-
-@pytest.mark.parametrize("check", [lambda a, b, c, d, e: None, lambda draft, edit, *, judge: None])
-def test_a_check_that_needs_more_than_there_is(check):
-    with pytest.raises(SettingError, match="takes the draft and the edit first"):
-        BoundCheck.of(check)
-
-
-@pytest.mark.parametrize("said", [True, False, 0, 1, "", "  ", ["a"], {"reason": "x"}, b"no"])
-def test_what_a_check_may_not_give(said):
-    with pytest.raises(TypeError, match="gives None, or the reason"):
-        said_by(BoundCheck.of(lambda draft, edit: said), said)

@@ -430,7 +430,7 @@ class TestOptions:
 
 class TestIdentity:
     def test_plain_construction_reads_nothing(self, llm, monkeypatch):
-        monkeypatch.setattr(aligner, "load", lambda spec: pytest.fail("weights were read"))
+        monkeypatch.setattr(checkpoint, "read", lambda spec: pytest.fail("weights were read"))
         assert isinstance(llm, EditingLLM)
         assert llm.trained_template is None
         assert llm.display_name == llm.model
