@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 
 import torch
 
+from langchain_metaaligner.decode.extractive import ExtractiveLoop
 from langchain_metaaligner.decode.generate import PlainLoop
 from langchain_metaaligner.decode.lookup import LookupLoop
 from langchain_metaaligner.decode.model import DecoderModel
@@ -22,7 +23,7 @@ _logged: set[tuple[str, str]] = set()
 
 
 class Loop(Protocol):
-    """Rows that are decoded together: a `LookupLoop` or a `PlainLoop`."""
+    """Rows that are decoded together: a `LookupLoop`, a `PlainLoop` or an `ExtractiveLoop`."""
 
     @property
     def rows(self) -> list[Row]:
@@ -45,8 +46,10 @@ def loop_for(model: DecoderModel, decoding: Decoding) -> Loop:
     """The fastest loop that a model and the options allow.
 
     Lookup decoding is greedy: whatever else the options ask for falls back to ``generate``, and so
-    do models without a fast path. Each reason is logged once.
+    do models without a fast path. Each reason is logged once. An extractive model is only read.
     """
+    if model.marks:
+        return ExtractiveLoop(model)
     if decoding.method == "greedy":
         return PlainLoop()
     changes = sorted(
