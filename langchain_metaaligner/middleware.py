@@ -66,7 +66,7 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
 
     def __repr__(self) -> str:
         """The options of its aligner."""
-        return f"{type(self).__name__}({self.aligner.__repr_str__(', ')})"
+        return repr(self.aligner).replace(type(self.aligner).__name__, type(self).__name__, 1)
 
     @property
     def name(self) -> str:
