@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from inspect import Parameter, Signature, signature
 from typing import Any, cast
+from uuid import uuid4
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
-from typing_extensions import Unpack
+from typing_extensions import Self, Unpack
 
+from langchain_metaaligner.edit.content import text_of
 from langchain_metaaligner.edit.record import Alignment
 from langchain_metaaligner.edit.signature import MiddlewareOptions, RunnableOptions
 from langchain_metaaligner.edit.unseen import runs_unseen
@@ -30,9 +33,9 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
 
     Args:
         name: the middleware's name in the agent, which must be unique there.
-        record: what of the record goes into the message. The agent stores and streams its
-            messages, and other middlewares redact their content alone: "slim" holds no text, and
-            "full" the draft too.
+        record: what of the record goes into the message, "full", "slim" or "none". The agent
+            stores and streams its messages: "slim" holds no text, "full" the draft too, once all
+            other middlewares have seen the answer and none has changed it.
         options: those of `MetaAlignerRunnable`.
 
     Raises:
@@ -50,18 +53,26 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
     'It scatters blue light most.'
     """
 
+    def __new__(cls, **options: Unpack[MiddlewareOptions]) -> Self:
+        """One with a hook at the end of the agent, where the record is to be whole."""
+        if cls is MetaAlignerMiddleware and options.get("record") == "full":
+            return cast("Self", object.__new__(_FullRecordMiddleware))
+        return object.__new__(cls)
+
     def __init__(self, **options: Unpack[MiddlewareOptions]) -> None:
         super().__init__()
-        record = options.pop("record", "slim")
-        if record not in ("full", "slim"):
-            raise SettingError(f"record is {record!r}. Give 'full' or 'slim'.")
+        options.setdefault("record", "slim")
+        if options.get("record_key") is not None:
+            raise SettingError(
+                f"record_key={options['record_key']!r} has no effect in an agent, whose messages "
+                "carry the record. Leave it out."
+            )
         if options.get("streaming", "checked") != "checked":
             raise SettingError(
                 f"streaming={options['streaming']!r} has no effect in an agent, whose final turn "
                 "is shown whole once it is checked. Leave it out."
             )
         self._name = options.pop("name", "MetaAlignerMiddleware")
-        self._slim = record == "slim"
         self.aligner = MetaAlignerRunnable(**cast("RunnableOptions", options))
 
     def __repr__(self) -> str:
@@ -109,13 +120,48 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
     def _aligned(
         self, response: ModelResponse[Any], aligned: list[BaseMessage]
     ) -> ModelResponse[Any]:
-        answer = aligned[-1]
-        if self._slim:
-            about = answer.response_metadata
-            slim = Alignment(**about["metaaligner"]).slim_record()
-            about = {**about, "metaaligner": slim}
-            answer = answer.model_copy(update={"response_metadata": about})
-        return replace(response, result=[*response.result[:-1], answer])
+        return replace(response, result=[*response.result[:-1], self._recorded(aligned[-1])])
+
+    def _recorded(self, answer: BaseMessage) -> BaseMessage:
+        """The answer as it enters the agent's state."""
+        return answer
+
+
+class _FullRecordMiddleware(MetaAlignerMiddleware):
+    """The same under ``record="full"``: a record is whole once every middleware saw the answer.
+
+    Hooks of others may redact the answer after the model's turn. Until the agent is done its record
+    is slim, and it stays so where the text is no longer the one that we gave.
+    """
+
+    def __init__(self, **options: Unpack[MiddlewareOptions]) -> None:
+        super().__init__(**options)
+        self._records: OrderedDict[str, dict[str, Any]] = OrderedDict()
+
+    def _recorded(self, answer: BaseMessage) -> BaseMessage:
+        record = answer.response_metadata["metaaligner"]
+        answer = answer.model_copy(update={"id": answer.id or f"lc_{uuid4()}"})
+        self._records[str(answer.id)] = record
+        while len(self._records) > REMEMBERED:
+            self._records.popitem(last=False)
+        return _with_record(answer, Alignment(**record).slim_record())
+
+    def after_agent(self, state: Any, runtime: Any) -> dict[str, Any] | None:
+        """Put the record into the answer, as far as it was seen last."""
+        answer = state["messages"][-1] if state["messages"] else None
+        record = self._records.pop(str(getattr(answer, "id", None)), None)
+        if record is None or text_of(answer.content) != record["text"]:
+            return None
+        return {"messages": [_with_record(answer, record)]}
+
+
+REMEMBERED = 10_000
+"""Whole records of answers whose agents are not done yet."""
+
+
+def _with_record(answer: BaseMessage, record: dict[str, Any]) -> BaseMessage:
+    about = {**answer.response_metadata, "metaaligner": record}
+    return answer.model_copy(update={"response_metadata": about})
 
 
 def _signature() -> Signature:

@@ -15,11 +15,12 @@ from langchain_metaaligner.edit import question as upstream
 from langchain_metaaligner.edit.ask import aask, ask, outcome, prepare
 from langchain_metaaligner.edit.exchange import Question, read, read_question
 from langchain_metaaligner.edit.node import AlignerNode, objectives_of_request
-from langchain_metaaligner.edit.options import AlignerSettings, EditOptions
+from langchain_metaaligner.edit.options import AlignerSettings
 from langchain_metaaligner.edit.places import Places
 from langchain_metaaligner.edit.plan import Edit
 from langchain_metaaligner.edit.record import Alignment
 from langchain_metaaligner.edit.requests import requested_objectives
+from langchain_metaaligner.edit.resolved import EditOptions
 from langchain_metaaligner.errors import MetaAlignerError
 from langchain_metaaligner.objectives import distinct_objectives
 
@@ -167,7 +168,9 @@ class Aligner(AlignerSettings):
         if exchange.question is None and not exchange.untouched:
             question = upstream.find(run_manager.run_id, exchange.found_by)
             exchange = replace(exchange, question=question)
-        return prepare(exchange, config, options)
+        edit = prepare(exchange, config, options)
+        edit.run = run_manager
+        return edit
 
     def _options_of(self, config: RunnableConfig, objectives: Any = None) -> EditOptions:
         """The options of one call, whose objectives its code or its request may choose."""
