@@ -63,10 +63,22 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
         self._slim = record == "slim"
         self.aligner = MetaAlignerRunnable(**cast("RunnableOptions", options))
 
+    def __repr__(self) -> str:
+        """The options of its aligner."""
+        return repr(self.aligner).replace(type(self.aligner).__name__, type(self).__name__, 1)
+
     @property
     def name(self) -> str:
         """The middleware's name in the agent."""
         return self._name
+
+    def warm_up(self) -> Alignment:
+        """Load the model and run one edit; see `MetaAlignerRunnable.warm_up`."""
+        return self.aligner.warm_up()
+
+    async def awarm_up(self) -> Alignment:
+        """The async twin of `warm_up`."""
+        return await self.aligner.awarm_up()
 
     def wrap_model_call(
         self,
