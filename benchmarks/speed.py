@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from plots import speed_plot
 from quality_cases import CaseDrawer, own_texts
 from shapes import SHAPES, grown
 from speed_systems import BATCHED, SINGLE, Cipher, Outputs, System, Work, watched
@@ -252,31 +253,6 @@ def as_table(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def plot(results: dict[str, list[Row]], path: Path) -> None:
-    """Bars of the ratios, one panel a dtype."""
-    import matplotlib.pyplot as plt
-
-    figure, panels = plt.subplots(1, len(results), figsize=(6 * len(results), 4.5), squeeze=False)
-    for panel, (dtype, rows) in zip(panels[0], results.items(), strict=True):
-        names = list(dict.fromkeys(row.system for row in rows))
-        for index, overlap in enumerate(OVERLAPS):
-            found = {row.system: row.ratio for row in rows if row.overlap == overlap}
-            places = [place + 0.27 * (index - 1) for place in range(len(names))]
-            values = [found.get(name, 0.0) for name in names]
-            bars = panel.barh(places, values, height=0.25, label=overlap)
-            panel.bar_label(bars, [f"{v:.1f}x" if v else "" for v in values], fontsize=7, padding=2)
-        panel.set_yticks(range(len(names)), names)
-        panel.invert_yaxis()
-        panel.set_xscale("log")
-        panel.margins(x=0.15)  # room for the longest bar's label
-        panel.axvline(1.0, color="grey", linewidth=0.8)
-        panel.set_title(dtype)
-        panel.set_xlabel("times as fast as the research script")
-        panel.legend(fontsize=8)
-    figure.tight_layout()
-    figure.savefig(path)
-
-
 def main() -> None:
     """Measure, print, and write what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -329,7 +305,8 @@ def main() -> None:
     if options.output:
         options.output.mkdir(parents=True, exist_ok=True)
         (options.output / "table.md").write_text(table + "\n", encoding="utf-8")
-        plot(results, options.output / "speed.svg")
+        drawn = {dtype: [asdict(row) for row in rows] for dtype, rows in results.items()}
+        speed_plot(drawn, options.output)
 
 
 if __name__ == "__main__":

@@ -66,7 +66,8 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
 
     def __repr__(self) -> str:
         """The options of its aligner."""
-        return f"{type(self).__name__}({self.aligner.__repr_str__(', ')})"
+        options = (f"{name}={value!r}" for name, value in self.aligner.__repr_args__())
+        return f"{type(self).__name__}({', '.join(options)})"
 
     @property
     def name(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -65,15 +65,15 @@ def _aligned(
 ) -> Alignment:
     from langchain_metaaligner.runnable import MetaAlignerRunnable
 
-    runnable = MetaAlignerRunnable(
-        objectives=objective,
-        model=aligner.model,
-        template=aligner.template,
-        model_kwargs={"device": aligner.device},
-        preserve=preserve or (),
-        on_missing_question="raise",
-    )
-    return runnable.align(question, draft)
+    options: dict[str, Any] = {
+        "objectives": objective,
+        "model": aligner.model,
+        "template": aligner.template,
+        "model_kwargs": {"device": aligner.device},
+        "preserve": preserve or (),
+        "on_missing_question": "raise",
+    }
+    return MetaAlignerRunnable(**options).align(question, draft)
 
 
 def _show(question: str, alignment: Alignment, output: Path | None, as_json: bool) -> None:

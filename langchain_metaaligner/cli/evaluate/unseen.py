@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -74,12 +74,13 @@ def unseen(run: Run) -> None:
     from langchain_metaaligner.runnable import MetaAlignerRunnable
 
     def make_aligner(objectives: Sequence[str]) -> MetaAlignerRunnable:
-        return MetaAlignerRunnable(
-            objectives=list(objectives),
-            model=run.aligner.model,
-            template=run.aligner.template,
-            model_kwargs={"device": run.aligner.device, "batch_size": run.batch_size},
-        )
+        options: dict[str, Any] = {
+            "objectives": list(objectives),
+            "model": run.aligner.model,
+            "template": run.aligner.template,
+            "model_kwargs": {"device": run.aligner.device, "batch_size": run.batch_size},
+        }
+        return MetaAlignerRunnable(**options)
 
     steps = (run.trained or TRAINED, run.add or UNSEEN)
     check_objectives(run.asking.dataset, [*steps[0], *steps[1]])
