@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -29,6 +29,7 @@ from langchain_metaaligner.cli.terminal import console
 from langchain_metaaligner.objectives import KNOWN
 
 if TYPE_CHECKING:
+    from langchain_metaaligner.edit.signature import TemplateName
     from langchain_metaaligner.runnable import MetaAlignerRunnable
 
 EXAMPLES = ("metaaligner evaluate unseen drafts.csv --judge openai:gpt-4o -o runs/u",)
@@ -74,13 +75,12 @@ def unseen(run: Run) -> None:
     from langchain_metaaligner.runnable import MetaAlignerRunnable
 
     def make_aligner(objectives: Sequence[str]) -> MetaAlignerRunnable:
-        options: dict[str, Any] = {
-            "objectives": list(objectives),
-            "model": run.aligner.model,
-            "template": run.aligner.template,
-            "model_kwargs": {"device": run.aligner.device, "batch_size": run.batch_size},
-        }
-        return MetaAlignerRunnable(**options)
+        return MetaAlignerRunnable(
+            objectives=list(objectives),
+            model=run.aligner.model,
+            template=cast("TemplateName", run.aligner.template),
+            model_kwargs={"device": run.aligner.device, "batch_size": run.batch_size},
+        )
 
     steps = (run.trained or TRAINED, run.add or UNSEEN)
     check_objectives(run.asking.dataset, [*steps[0], *steps[1]])
