@@ -107,6 +107,15 @@ def test_the_reference_has_every_public_name():
     assert options <= listed, options - listed
 
 
+def test_every_extra_is_on_the_install_page():
+    project = (ROOT / "pyproject.toml").read_text()
+    extras = project.partition("[project.optional-dependencies]")[2].partition("\n[")[0]
+    internal = {"bench", "docs", "test", "lint", "dev"}
+    page = (DOCS / "install.md").read_text()
+    for extra in set(re.findall(r"^([a-z]+) = ", extras, re.MULTILINE)) - internal:
+        assert f"| `{extra}` |" in page, extra
+
+
 def commands(group, *before):
     for name, command in group.commands.items():
         if isinstance(command, TyperGroup):
