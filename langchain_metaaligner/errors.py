@@ -141,7 +141,8 @@ class EditRejectedError(MetaAlignerError, RuntimeError):
 
     Attributes:
         alignment: the record of the failed edit; ``alignment.original`` is the draft.
-        retryable: True where something failed on the way; a refused edit comes again.
+        retryable: True where something failed on the way, took too long, or there was no place; a
+            refused edit comes again.
     """
 
     hint = "Show .alignment.original, another answer, or none; .alignment.reason says what failed."
@@ -152,11 +153,23 @@ class EditRejectedError(MetaAlignerError, RuntimeError):
             "The draft is in .alignment.original."
         )
         self.alignment = alignment
-        self.retryable = alignment.reason == "error"
+        self.retryable = alignment.reason in ("error", "timeout", "busy")
 
     def __reduce__(self) -> tuple[Any, ...]:
         """How it is pickled: by its record."""
         return type(self), (self.alignment,)
+
+
+class LateError(Exception):
+    """What is not there when its time is over; it stays inside of this package.
+
+    Attributes:
+        made: of a call for several prompts, each prompt with what was made of it in time, or None.
+    """
+
+    def __init__(self, made: Iterable[tuple[str, Any]] = ()) -> None:
+        super().__init__("The time is over.")
+        self.made = tuple(made)
 
 
 def nearest(given: str, known: Iterable[str]) -> str:

@@ -13,7 +13,7 @@ from langchain_metaaligner.cli.options import AlignerOptions, key_values, number
 EXAMPLES = (
     "metaaligner playground",
     "metaaligner playground --chat openai:gpt-4o-mini",
-    "metaaligner playground --reward harmless=Ray2333/gpt2-large-harmless-reward_model",
+    "metaaligner playground --reward harmless=my/reward-model --min-gain 0.1",
 )
 
 

@@ -12,7 +12,7 @@ from langchain_metaaligner.edit.diff import Change, Piece
 
 __all__ = ["Alignment", "Change", "Decision"]
 
-Decision = Literal["edited", "unchanged", "kept"]
+Decision = Literal["edited", "unchanged", "kept", "refused"]
 
 
 @dataclass(frozen=True)
@@ -20,11 +20,13 @@ class Alignment:
     """The record of one answer.
 
     Attributes:
-        text: the final answer: the edit, or the original where the edit was not accepted.
+        text: the final answer: the edit, the original where the edit was not accepted, or the text
+            that stands for it under ``on_failure="refuse"``.
         original: the draft answer, exactly as it came.
-        decision: "edited" (the edit stands), "unchanged" (the model found nothing to change) or
-            "kept" (the original stands although it was to be edited, or could not be).
-        reason: why the original was kept, in one word; None where it was not.
+        decision: "edited" (the edit stands), "unchanged" (the model found nothing to change),
+            "kept" (the original stands although it was to be edited, or could not be) or
+            "refused" (the same, under ``on_failure="refuse"``: another text stands in its place).
+        reason: why there is no edit, in one word; None where there is one.
         detail: the same for a reader, in a sentence.
         question: the question slot of the prompt.
         objectives: the names of the objectives.

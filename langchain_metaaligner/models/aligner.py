@@ -20,7 +20,7 @@ from langchain_metaaligner.decode.pieces import stream
 from langchain_metaaligner.decode.row import Claim, Completion, Decoding
 from langchain_metaaligner.models.checkpoint import Checkpoint
 from langchain_metaaligner.models.checkpoint_llm import CheckpointLLM
-from langchain_metaaligner.models.outputs import chunk_of, llm_result
+from langchain_metaaligner.models.outputs import chunk_of, late_generations, llm_result
 from langchain_metaaligner.weights.device import best_device
 
 
@@ -138,12 +138,16 @@ class AlignerLLM(CheckpointLLM):
         run_manager: CallbackManagerForLLMRun | None = None,
         draft: str | None = None,
         drafts: Mapping[str, str] | None = None,
+        deadline: float | None = None,
         **kwargs: Any,
     ) -> LLMResult:
         checkpoint = self.checkpoint
         decoding = self._cautious(self._decoding(stop, kwargs), checkpoint)
         known = drafts or _alike(prompts, draft)
-        completions = complete(checkpoint, prompts, decoding, self.share_batches, known)
+        with late_generations():
+            completions = complete(
+                checkpoint, prompts, decoding, self.share_batches, known, deadline=deadline
+            )
         return llm_result(completions, self.display_name)
 
     async def _agenerate(
@@ -153,13 +157,17 @@ class AlignerLLM(CheckpointLLM):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         draft: str | None = None,
         drafts: Mapping[str, str] | None = None,
+        deadline: float | None = None,
         **kwargs: Any,
     ) -> LLMResult:
         decoding = self._decoding(stop, kwargs)
         known = drafts or _alike(prompts, draft)
         checkpoint = await self._acheckpoint()
         decoding = self._cautious(decoding, checkpoint)
-        completions = await acomplete(checkpoint, prompts, decoding, self.share_batches, known)
+        with late_generations():
+            completions = await acomplete(
+                checkpoint, prompts, decoding, self.share_batches, known, deadline
+            )
         return llm_result(completions, self.display_name)
 
     def _stream(
