@@ -172,6 +172,13 @@ class LateError(Exception):
         self.made = tuple(made)
 
 
+OF_A_MODEL = (
+    "device", "dtype", "device_map", "quantization", "batch_size", "max_new_tokens", "revision",
+    "generation", "decoding",
+)  # fmt: skip
+"""Options of `AlignerLLM` that are easily given to the runnable around it."""
+
+
 def nearest(given: str, known: Iterable[str]) -> str:
     """The hint `` Did you mean 'x'?`` for the known word closest to ``given``, or nothing.
 
@@ -207,6 +214,11 @@ def plain_validation(owner: type[BaseModel]) -> Iterator[None]:
 def _setting_message(owner: type[BaseModel], problem: ErrorDetails) -> str:
     option = ".".join(map(str, problem["loc"]))
     fields = sorted(owner.model_fields)
+    if problem["type"] == "extra_forbidden" and option in OF_A_MODEL and "model_kwargs" in fields:
+        return (
+            f"{owner.__name__} has no option {option!r}, which is one of its model. "
+            f"Give model_kwargs={{{option!r}: {problem['input']!r:.60}}}."
+        )
     if problem["type"] == "extra_forbidden":
         return (
             f"{owner.__name__} has no option {option!r}.{nearest(option, fields)} "

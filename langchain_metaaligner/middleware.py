@@ -64,6 +64,10 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
         self._slim = record == "slim"
         self.aligner = MetaAlignerRunnable(**cast("RunnableOptions", options))
 
+    def __repr__(self) -> str:
+        """The options of its aligner."""
+        return repr(self.aligner).replace(type(self.aligner).__name__, type(self).__name__, 1)
+
     @property
     def name(self) -> str:
         """The middleware's name in the agent."""

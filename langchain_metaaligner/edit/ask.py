@@ -52,7 +52,8 @@ def prepare(exchange: Exchange, config: RunnableConfig, options: EditOptions) ->
         deadline=Deadline(options.timeout),
     )
     if exchange.untouched:
-        edit.record = keep(record, UNTOUCHED[exchange.untouched])
+        asked = options.template.question_text(exchange.question or "")
+        edit.record = keep(replace(record, question=asked), UNTOUCHED[exchange.untouched])
     else:
         _plan(edit, exchange, options)
     return edit

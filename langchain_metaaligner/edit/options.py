@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -203,6 +203,14 @@ class AlignerSettings(Checked):
         for check in self.checks:
             BoundCheck.of(check)
         self._renew()
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Objectives by their names, the model that edits, and what else was chosen."""
+        yield "objectives", [objective.name for objective in self.objectives]
+        yield ("model", self.model) if self.llm is None else ("llm", self.llm)
+        for name, value in super().__repr_args__():
+            if name not in ("objectives", "model", "llm") and value != {}:
+                yield name, value
 
     def _built(self) -> Runnable[Any, Any]:
         from langchain_metaaligner.models.aligner import AlignerLLM

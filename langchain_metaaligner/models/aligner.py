@@ -36,7 +36,8 @@ class AlignerLLM(CheckpointLLM):
         revision: branch, tag or commit on the Hub.
         device: "cuda", "cuda:1", "mps", "cpu", …; None takes the first of these that is there.
         dtype: "bfloat16", "float16" or "float32", or such a ``torch.dtype``, which is kept by name;
-            None is bfloat16 on CUDA and float32 elsewhere.
+            None is bfloat16 on CUDA and on CPUs with AMX or Arm's BF16, and float32 elsewhere and
+            for weights of less than 50 MB.
         device_map: accelerate's map of layers to devices: "auto", or a mapping. Excludes
             ``device``.
         quantization: "8bit" or "4bit"; needs the extra of that name.
@@ -94,6 +95,12 @@ class AlignerLLM(CheckpointLLM):
     def get_lc_namespace(cls) -> list[str]:
         """Where LangChain finds the class again."""
         return ["langchain_metaaligner", "models", "aligner"]
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """As `EditingLLM`, with the device, also where it was not chosen."""
+        yield from super().__repr_args__()
+        if self.device is None and self.device_map is None:
+            yield "device", best_device()
 
     @property
     def _llm_type(self) -> str:

@@ -69,6 +69,8 @@ def test_every_page_is_in_the_navigation_once():
         for page in DOCS.rglob("*.md")
         if not fragments & set(page.parents)
     ]
+    notebooks = (DOCS / "notebooks").glob("*.ipynb")
+    wanted += [str(path.relative_to(DOCS).with_suffix(".md")) for path in notebooks]
     assert sorted(navigation(config["nav"])) == sorted(wanted)
 
 
