@@ -125,7 +125,7 @@ def packed(
             use_cache=True,
             logits_to_keep=torch.tensor(asked, device=device),
             spans=_spans(feeds, offsets, device),
-            **{_cache_argument(type(model)): kept},
+            **{_cache_argument(type(model).forward): kept},
         ).logits
     finally:
         config._attn_implementation = before
@@ -135,12 +135,12 @@ def packed(
 
 
 @cache
-def _cache_argument(kind: Any) -> str:
+def _cache_argument(forward: Callable[..., Any]) -> str:
     """What a model calls its cache: ``past_key_values`` is ``cache`` from transformers 5.24 on.
 
     It is asked once for a class of model: reading a signature takes 50 µs a pass.
     """
-    return "cache" if "cache" in inspect.signature(kind.forward).parameters else "past_key_values"
+    return "cache" if "cache" in inspect.signature(forward).parameters else "past_key_values"
 
 
 @dataclass(frozen=True)
