@@ -135,7 +135,7 @@ def packed(
 
 
 @cache
-def _cache_argument(forward: Callable[..., Any]) -> str:
+def _cache_argument(forward: Any) -> str:
     """What a model calls its cache: ``past_key_values`` is ``cache`` from transformers 5.24 on.
 
     It is asked once for a class of model: reading a signature takes 50 µs a pass.

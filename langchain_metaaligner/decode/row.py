@@ -141,6 +141,8 @@ class Row:
         claim: who waits for it; by itself the thread that makes it.
 
     Attributes:
+        text: the prompt.
+        copied: the text that the answer is expected to copy; empty where it is not known.
         prompt: token ids of the prompt.
         draft: token ids that the answer would have that repeats the draft; empty without one.
         ids: token ids made so far, without the end of sequence.
@@ -158,6 +160,7 @@ class Row:
         draft: str | None = None,
         claim: Claim | None = None,
     ) -> None:
+        self.text, self.copied = text, draft or ""
         self.model = model
         self.decoding = decoding
         self.claim = claim or Claim()
