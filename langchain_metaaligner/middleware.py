@@ -11,6 +11,7 @@ from uuid import uuid4
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from typing_extensions import Unpack
 
+from langchain_metaaligner.edit.carried import changed_texts, with_replaced
 from langchain_metaaligner.edit.record import Alignment
 from langchain_metaaligner.edit.signature import MiddlewareOptions, RunnableOptions
 from langchain_metaaligner.edit.speaker import Speaker, speaking
@@ -86,8 +87,12 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
         handler: Callable[[ModelRequest[Any]], ModelResponse[Any]],
     ) -> ModelResponse[Any]:
         """Correct what the model answers, unless it calls tools or fills a structure."""
-        with runs_withheld() as withheld:
+        with runs_withheld(self._tools_shown(request)) as withheld:
             response = handler(request)
+        if self.aligner.fields and response.structured_response is not None:
+            with runs_unseen():
+                whole = self.aligner.invoke(_state(request, response))
+            return with_structure(response, whole["structured_response"])
         if not _is_final(response):
             withheld.show()
             return response
@@ -107,8 +112,12 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
         handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]],
     ) -> ModelResponse[Any]:
         """The async twin of `wrap_model_call`."""
-        with runs_withheld() as withheld:
+        with runs_withheld(self._tools_shown(request)) as withheld:
             response = await handler(request)
+        if self.aligner.fields and response.structured_response is not None:
+            with runs_unseen():
+                whole = await self.aligner.ainvoke(_state(request, response))
+            return with_structure(response, whole["structured_response"])
         if not _is_final(response):
             withheld.show()
             return response
@@ -122,6 +131,12 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
         speaker = Speaker(chunks=pieces)
         await speaker.ainvoke([], speaking())
         return _with_answer(response, _in_place_of(draft, speaker.said))
+
+    def _tools_shown(self, request: ModelRequest[Any]) -> list[str] | None:
+        """The tools whose calls are shown: not those that carry a structured answer to edit."""
+        if not self.aligner.fields or request.response_format is None:
+            return None
+        return [str(getattr(tool, "name", "")) for tool in request.tools]
 
     @property
     def _answer_key(self) -> str:
@@ -191,6 +206,12 @@ def _turns(request: ModelRequest[Any]) -> list[BaseMessage]:
     return [SystemMessage(m.content) if _is_summary(m) else m for m in messages]
 
 
+def _state(request: ModelRequest[Any], response: ModelResponse[Any]) -> dict[str, Any]:
+    """The structured answer with what led to it."""
+    structured = response.structured_response
+    return {"messages": _turns(request), "structured_response": structured}
+
+
 def _with_id(draft: BaseMessage) -> BaseMessage:
     """The draft with an id, by which a stream knows that it has shown the message in pieces."""
     return draft if draft.id else draft.model_copy(update={"id": str(uuid4())})
@@ -204,6 +225,22 @@ def _in_place_of(draft: BaseMessage, said: BaseMessage) -> BaseMessage:
 
 def _with_answer(response: ModelResponse[Any], answer: BaseMessage) -> ModelResponse[Any]:
     return replace(response, result=[*response.result[:-1], answer])
+
+
+def with_structure(response: ModelResponse[Any], structure: Any) -> ModelResponse[Any]:
+    """The response with another structured answer, also in the messages that carry it."""
+    pairs = dict(changed_texts(response.structured_response, structure))
+    result = [
+        message.model_copy(
+            update={
+                name: with_replaced(getattr(message, name), pairs)
+                for name in ("content", "additional_kwargs", "tool_calls")
+                if hasattr(message, name)
+            }
+        )
+        for message in response.result
+    ]
+    return replace(response, result=result, structured_response=structure)
 
 
 def _is_summary(message: BaseMessage) -> bool:

@@ -46,13 +46,13 @@ class Withheld(BaseCallbackHandler):
 
     Args:
         streams: LangGraph's handlers.
-        hidden: names of tools whose calls are not shown either.
+        shown: names of the tools whose calls are shown; None for all.
     """
 
     run_inline = True  # as the streams' handlers are: one after the other, in order
 
-    def __init__(self, streams: Sequence[Any], hidden: Sequence[str] = ()) -> None:
-        self.streams, self.hidden = streams, hidden
+    def __init__(self, streams: Sequence[Any], shown: Sequence[str] | None = None) -> None:
+        self.streams, self.shown = streams, shown
         self._runs: dict[UUID, _Run] = {}
 
     def on_chat_model_start(self, serialized: Any, messages: Any, **about: Any) -> None:
@@ -67,7 +67,8 @@ class Withheld(BaseCallbackHandler):
         run = self._note("on_llm_new_token", token, chunk=chunk, **about)
         message = getattr(chunk, "message", None)
         calls = getattr(message, "tool_call_chunks", None) or getattr(message, "tool_calls", None)
-        if run and calls and not any(call.get("name") in self.hidden for call in calls):
+        names = [call.get("name") for call in calls or ()]
+        if run and (names if self.shown is None else set(names) & set(self.shown)):
             self._show(run)
 
     def on_llm_end(self, response: Any, **about: Any) -> None:
@@ -104,14 +105,14 @@ class Withheld(BaseCallbackHandler):
 
 
 @contextmanager
-def runs_withheld(hidden: Sequence[str] = ()) -> Iterator[Withheld]:
+def runs_withheld(shown: Sequence[str] | None = None) -> Iterator[Withheld]:
     """Withhold what models say in all code inside that takes the config around it.
 
     Args:
-        hidden: names of tools whose calls are not shown either.
+        shown: names of the tools whose calls are shown; None for all.
     """
     config = var_child_runnable_config.get() or {}
-    withheld = Withheld(message_streams(config.get("callbacks")), hidden)
+    withheld = Withheld(message_streams(config.get("callbacks")), shown)
     quiet = unseen(config)
     callbacks: Any = quiet.get("callbacks")
     if withheld.streams:
