@@ -13,6 +13,7 @@ from langchain_metaaligner.edit.deadline import NEVER, Deadline
 from langchain_metaaligner.edit.editor import ModelFailureError
 from langchain_metaaligner.edit.events import tell_settled, telling
 from langchain_metaaligner.edit.exchange import Exchange
+from langchain_metaaligner.edit.fields import join_parts, parts_to_ask
 from langchain_metaaligner.edit.loop import Caller, Elsewhere, Here, finished
 from langchain_metaaligner.edit.plan import EXPLICIT_FORMS, Edit, plan
 from langchain_metaaligner.edit.record import Alignment
@@ -102,19 +103,24 @@ async def aask(edits: Sequence[Edit | Exception], options: EditOptions) -> None:
 async def _answer(
     edits: Sequence[Edit | Exception], options: EditOptions, callers: type[Here] | type[Elsewhere]
 ) -> None:
-    asked = [edit for edit in edits if isinstance(edit, Edit) and edit.prompt is not None]
+    answers = [edit for edit in edits if isinstance(edit, Edit)]
+    asked = [part for edit in answers for part in parts_to_ask(edit) if part.prompt is not None]
     caller = callers(asked[0].deadline if asked else NEVER)
     with admitted(asked, options) as placed:
         begun = refused = await needed(placed, options.when, caller)
-        with telling(begun):
+        ids = set(map(id, begun))
+        edited = [edit for edit in answers if ids & set(map(id, edit.parts or (edit,)))]
+        with telling(edited):
             await _attempt(refused, options, caller)
             for number in range(1, options.retries + 1):
                 refused = [edit for edit in refused if may_differ(edit, options)]
                 await _try_again(refused, number, options, caller)
+    for edit in answers:
+        join_parts(edit)
     tell_kept(edits)
     if options.on_failure == "refuse":
         await refuse_kept(edits, options, callers())
-    await tell_settled([edit for edit in edits if isinstance(edit, Edit)], begun, caller)
+    await tell_settled(answers, edited, caller)
 
 
 async def _attempt(edits: Sequence[Edit], options: EditOptions, caller: Caller) -> None:
@@ -138,13 +144,11 @@ async def _try_again(
     before = [edit.record for edit in edits]
     try:
         options = await begin_again(edits, number, options, caller)
-        for edit in edits:
-            edit.record = begun_again(edit.record)
-        await _attempt(edits, options, caller)
     except (LateError, ModelFailureError):
-        for edit, record in zip(edits, before, strict=True):
-            edit.record = record
         return
+    for edit in edits:
+        edit.record = begun_again(edit.record)
+    await _attempt(edits, options, caller)
     for edit, record in zip(edits, before, strict=True):
         edit.record = added(record, edit.record)
 

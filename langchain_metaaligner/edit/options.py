@@ -16,6 +16,7 @@ from langchain_metaaligner.edit.editor import Editor
 from langchain_metaaligner.edit.exchange import Keys
 from langchain_metaaligner.edit.gate import RewardGate
 from langchain_metaaligner.edit.need import BoundNeed, Need
+from langchain_metaaligner.edit.paths import parse_path
 from langchain_metaaligner.edit.places import Places
 from langchain_metaaligner.edit.record import Level
 from langchain_metaaligner.edit.resolved import (
@@ -74,6 +75,9 @@ class AlignerSettings(Checked):
     on_missing_question: OnMissingQuestion = "original"
     """Whether the draft stands when its question cannot be known, or `MissingQuestionError` is
     raised."""
+
+    fields: tuple[str, ...] = ()
+    """The texts of structured answers that are edited, together: ``["advice", "steps[].text"]``."""
 
     preserve: tuple[Preserved, ...] = ()
     """What of the draft must survive: "code", "urls", "numbers", "citations"."""
@@ -144,6 +148,15 @@ class AlignerSettings(Checked):
         if isinstance(value, str):
             return value.strip().casefold()
         return distinct_objectives(value) if value is not None else value
+
+    @field_validator("fields")
+    @classmethod
+    def _parse_fields(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for at, path in enumerate(value):
+            parse_path(path)
+            if path in value[:at]:
+                raise SettingError(f"fields: {path!r} is named twice.")
+        return value
 
     @field_validator("template")
     @classmethod
@@ -237,6 +250,7 @@ class AlignerSettings(Checked):
                 self.record_key,
                 self.record,
             ),
+            fields=self.fields,
             preserve=self.preserve,
             checks=tuple(map(BoundCheck.of, self.checks)),
             check_timeout=self.check_timeout,

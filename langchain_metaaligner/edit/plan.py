@@ -45,6 +45,7 @@ class Edit:
         deadline: when the answer is to be there.
         run: the aligner's own run; None where it has none.
         error: what failed on the way, in code that is not ours.
+        parts: of a structured answer, the edits of its texts.
     """
 
     shape: Shape
@@ -60,6 +61,7 @@ class Edit:
     deadline: Deadline = NEVER
     run: Any = None
     error: Exception | None = None
+    parts: tuple[Edit, ...] = ()
 
 
 class Plan(NamedTuple):

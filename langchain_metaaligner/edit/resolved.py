@@ -35,6 +35,7 @@ class EditOptions:
         objectives: what the edit is to improve.
         aspects: their texts, as they stand in the prompt.
         keys: where question and answer stand in a dict.
+        fields: paths to the texts of structured answers.
         preserve: what of the draft must survive.
         checks: the caller's own checks.
         check_timeout: the seconds that each of them has.
@@ -56,6 +57,7 @@ class EditOptions:
     objectives: tuple[Objective, ...]
     aspects: str
     keys: Keys
+    fields: tuple[str, ...]
     preserve: tuple[Preserved, ...]
     checks: tuple[BoundCheck, ...]
     check_timeout: float | None

@@ -10,6 +10,7 @@ from langchain_metaaligner.edit.loop import Caller
 from langchain_metaaligner.edit.plan import Edit, plan
 from langchain_metaaligner.edit.record import Alignment
 from langchain_metaaligner.edit.resolved import EditOptions
+from langchain_metaaligner.edit.verdict import TIMEOUT
 
 NO_EDIT = ("empty", "looping", "truncated")
 """Reasons of outputs that were none, of which there need be no refused text."""
@@ -48,7 +49,8 @@ async def begin_again(
         planned = await caller.call(
             plan, edit.exchange, options.template, aspects, options.editor.fits
         )
-        edit.guard, edit.draft, edit.question, _, edit.prompt = planned
+        if planned.prompt is not None:
+            edit.guard, edit.draft, edit.prompt = planned.guard, planned.draft, planned.prompt
     return options
 
 
@@ -68,12 +70,16 @@ def begun_again(record: Alignment) -> Alignment:
 
 
 def added(before: Alignment, after: Alignment) -> Alignment:
-    """The record of an answer after another try, with the cost of all."""
+    """The record of an answer after another try, with the cost of all.
+
+    Where the try failed or is late, the refusal before it stands.
+    """
     costs: dict[str, Any] = {
         name: _sum(getattr(before, name), getattr(after, name))
         for name in ("seconds", "prompt_tokens", "completion_tokens")
     }
-    return replace(after, tries=before.tries + 1, **costs)
+    last = before if after.reason in ("error", TIMEOUT.reason) else after
+    return replace(last, tries=before.tries + 1, **costs)
 
 
 def _sum(one: float | None, other: float | None) -> float | None:

@@ -45,14 +45,14 @@ async def test_the_order_of_the_objectives_changes_with_every_try():
     for alignment in (aligner.align("How?", DRAFT), await aligner.aalign("How?", DRAFT)):
         assert (alignment.text, alignment.decision, alignment.tries) == ("9 minutes.", "edited", 3)
         assert alignment.reason is alignment.rejected is None
-    assert [first_objective(p) for p in function.prompts[:3]] == ["Fairness", "Honesty", "kind"]
+    assert [first_objective(p) for p in function.prompts[:3]] == ["Fairness", "Honesty", "Kind"]
     assert alignment.completion_tokens == 6
 
 
 def test_of_a_batch_only_what_was_refused_is_tried_again():
     function = Third()
     records = make(function).align_batch([("How?", DRAFT)] * 3)
-    assert [record.tries for record in records] == [2, 3, 1]
+    assert [record.tries for record in records] == [3, 3, 1]
     assert [record.reason for record in records] == [None, "preserve", None]
 
 
@@ -77,6 +77,12 @@ def test_what_failed_or_was_not_refused_is_not_tried_again():
     assert make(lambda prompt: "").align("How?", DRAFT).tries == 3
 
 
+def test_a_try_that_fails_leaves_the_refusal_before_it():
+    texts = iter(["Some minutes."])
+    record = make(lambda prompt: next(texts)).align("How?", DRAFT)
+    assert (record.reason, record.rejected, record.tries) == ("preserve", "Some minutes.", 2)
+
+
 class Sampler(FakeListLLM):
     """A text model with a temperature and a seed, as served ones have them."""
 
@@ -91,7 +97,7 @@ class Sampler(FakeListLLM):
 @pytest.mark.parametrize("objectives", [["fair"], ["fair", "honest"]])
 def test_sampling_with_a_seed(objectives):
     llm = Sampler()
-    aligner = make(None, objectives, llm=llm, retry_by="sampling")
+    aligner = make(str, objectives, llm=llm, retry_by="sampling")
     record = aligner.align("How?", DRAFT)
     assert (record.text, record.tries) == ("9 minutes at 0.7.", 3)
     assert llm.seed is None
@@ -99,7 +105,7 @@ def test_sampling_with_a_seed(objectives):
 
 
 def test_one_objective_is_sampled_by_itself():
-    record = make(None, ["fair"], llm=Sampler(), preserve=["numbers"]).align("How?", DRAFT)
+    record = make(str, ["fair"], llm=Sampler(), preserve=["numbers"]).align("How?", DRAFT)
     assert record.tries == 3
 
 
