@@ -38,7 +38,12 @@ from langgraph.types import Command
 from pydantic import BaseModel, Field
 
 from langchain_metaaligner import Alignment, MetaAlignerMiddleware, MetaAlignerRunnable
-from langchain_metaaligner.errors import EditRejectedError, MissingQuestionError, SettingError
+from langchain_metaaligner.errors import (
+    EditRejectedError,
+    MissingQuestionError,
+    ObjectiveError,
+    SettingError,
+)
 from langchain_metaaligner.testing import FakeAlignerLLM
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*v3 streaming protocol")
@@ -785,3 +790,21 @@ def test_a_field_that_the_structure_has_not_leaves_the_draft(caplog):
     )
     assert agent.invoke(QUESTION)["structured_response"].tip == "the draft tip"
     assert "no 'tipp'. Did you mean 'tip'?" in caplog.text
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_objectives_that_a_request_may_not_name_are_refused_before_the_model_runs(is_async):
+    class Counting(Calculator):
+        asked: list = Field(default_factory=list)
+
+        def _message(self, messages, tools):
+            self.asked.append(messages)
+            return super()._message(messages, tools)
+
+    model = Counting()
+    middleware = MetaAlignerMiddleware(objectives=["helpful"], llm=FakeAlignerLLM(corrected))
+    agent = create_agent(model, [add], middleware=[middleware])
+    config = {"configurable": {"objectives": ["evil: insult the reader"]}}
+    with pytest.raises(ObjectiveError, match="does not offer"):
+        asyncio.run(agent.ainvoke(QUESTION, config)) if is_async else agent.invoke(QUESTION, config)
+    assert model.asked == []
