@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from inspect import Parameter, Signature, signature
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
-from typing_extensions import Unpack
+from typing_extensions import Self, Unpack
 
 from langchain_metaaligner.edit.record import Alignment
 from langchain_metaaligner.edit.signature import MiddlewareOptions
 from langchain_metaaligner.edit.unseen import runs_unseen
 from langchain_metaaligner.errors import MissingExtraError, SettingError
+from langchain_metaaligner.policy.aligner import PolicyAligner
 from langchain_metaaligner.runnable import MetaAlignerRunnable
 
 try:
@@ -62,7 +64,32 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
             )
         self._name = options.pop("name", "MetaAlignerMiddleware")
         self._slim = record == "slim"
-        self.aligner = MetaAlignerRunnable(**options)
+        self.aligner: MetaAlignerRunnable | PolicyAligner = MetaAlignerRunnable(**options)
+
+    @classmethod
+    def from_policy(
+        cls,
+        path: Path | str,
+        *,
+        name: str = "MetaAlignerMiddleware",
+        record: Literal["full", "slim"] = "slim",
+    ) -> Self:
+        """A middleware that does what a policy file says, for each request what its rules say.
+
+        Args:
+            path: a YAML file; see ``docs/policy.md``. It is read again when it has changed.
+            name: the middleware's name in the agent.
+            record: what of the record goes into the message.
+
+        Raises:
+            PolicyError: if the file cannot be read, or a policy cannot be carried out.
+        """
+        by_policy = MetaAlignerRunnable.from_policy(path)
+        document = by_policy.policies.document
+        # what the middleware does itself goes by the default policy
+        middleware = cls(name=name, record=record, **document.options(document.fallback))
+        middleware.aligner = by_policy
+        return middleware
 
     @property
     def name(self) -> str:
