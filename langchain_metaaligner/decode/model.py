@@ -50,11 +50,18 @@ class DecoderModel(Protocol):
     shared: SharedCalls
 
     @property
+    def marks(self) -> tuple[int, ...]:
+        """Ids of the tokens with which an extractive model marks words; else none."""
+
+    @property
     def context_length(self) -> int | None:
         """Tokens that a prompt and its continuation may take together; None: no limit is known."""
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of prompts, beginning of sequence included."""
+
+    def token_places(self, text: str) -> list[tuple[int, int]]:
+        """Where each token of a prompt stands in it: its first character and the one behind."""
 
     def encode_answer(self, text: str) -> list[int]:
         """Token ids of an answer as the model would write it: apart from its prompt, no end."""

@@ -141,6 +141,8 @@ class Row:
         claim: who waits for it; by itself the thread that makes it.
 
     Attributes:
+        text: the prompt.
+        copied: the text that the answer is expected to copy; empty where it is not known.
         prompt: token ids of the prompt.
         draft: token ids that the answer would have that repeats the draft; empty without one.
         ids: token ids made so far, without the end of sequence.
@@ -158,6 +160,7 @@ class Row:
         draft: str | None = None,
         claim: Claim | None = None,
     ) -> None:
+        self.text, self.copied = text, draft or ""
         self.model = model
         self.decoding = decoding
         self.claim = claim or Claim()
@@ -192,18 +195,15 @@ class Row:
 
     def extend(self, new: Iterable[int]) -> None:
         """Take ids that the model made, up to the end of sequence or the first stop text."""
+        stop = self.decoding.stop
         for token in new:
             if token in self.model.eos_ids:
                 self.ended = True
                 return
             self.ids.append(token)
-            if self._stopped():
+            if stop and self.decoding.cut(self.model.decode(self.ids)) is not None:
                 self.ended = True
                 return
-
-    def _stopped(self) -> bool:
-        stop = self.decoding.stop
-        return bool(stop) and self.decoding.cut(self.model.decode(self.ids)) is not None
 
     def completion(self) -> Completion:
         """The answer as it stands."""

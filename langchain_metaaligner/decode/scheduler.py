@@ -11,18 +11,20 @@ from typing import NamedTuple, Protocol
 
 import torch
 
+from langchain_metaaligner.decode.extractive import ExtractiveLoop
 from langchain_metaaligner.decode.generate import PlainLoop
 from langchain_metaaligner.decode.lookup import LookupLoop
 from langchain_metaaligner.decode.model import DecoderModel
 from langchain_metaaligner.decode.obstacle import obstacle
 from langchain_metaaligner.decode.row import Decoding, Row
+from langchain_metaaligner.errors import SettingError
 
 logger = logging.getLogger("langchain_metaaligner")
 _logged: set[tuple[str, str]] = set()
 
 
 class Loop(Protocol):
-    """Rows that are decoded together: a `LookupLoop` or a `PlainLoop`."""
+    """Rows that are decoded together: a `LookupLoop`, a `PlainLoop` or an `ExtractiveLoop`."""
 
     @property
     def rows(self) -> list[Row]:
@@ -45,16 +47,26 @@ def loop_for(model: DecoderModel, decoding: Decoding) -> Loop:
     """The fastest loop that a model and the options allow.
 
     Lookup decoding is greedy: whatever else the options ask for falls back to ``generate``, and so
-    do models without a fast path. Each reason is logged once.
+    do models without a fast path. Each reason is logged once. An extractive model is only read.
+
+    Raises:
+        SettingError: when the options ask an extractive model to write otherwise.
     """
-    if decoding.method == "greedy":
-        return PlainLoop()
     changes = sorted(
         (name, value)
         for name, value in decoding.options.items()
         if not (name == "do_sample" and value is False)
     )
     named = ", ".join(f"{option}={value!r}" for option, value in changes)
+    if model.marks:
+        if changes:
+            raise SettingError(
+                f"{model.name!r} takes passages out and writes nothing, so that the generation "
+                f"options {named} can have no effect. Leave them out; caution= is what it has."
+            )
+        return ExtractiveLoop(model)
+    if decoding.method == "greedy":
+        return PlainLoop()
     reason = f"it is greedy, and the options are {named}" if changes else obstacle(model)
     if reason is None:
         return LookupLoop(model, decoding.guesses)
@@ -114,7 +126,7 @@ class Scheduler:
 
     def put(self, rows: Iterable[Row]) -> None:
         """Add the rows of one caller. They wait for no later caller."""
-        self._add(_Group(_by_length(rows)), last=True)
+        self._add(_Group(sorted(rows, key=lambda row: len(row.tokens))), last=True)
 
     def _add(self, group: _Group, last: bool) -> None:
         if not group.waiting:
@@ -166,7 +178,7 @@ class Scheduler:
             return [*complete, Settled(struck[0], error)]
         if memory:
             self._most = max(1, len(struck) // 2)
-            self._add(_Group(_by_length(struck)), last=False)
+            self._add(_Group(sorted(struck, key=lambda row: len(row.tokens))), last=False)
         else:
             self._suspects.extend(struck)
         return complete
@@ -202,10 +214,6 @@ class Scheduler:
         longest = max(len(row.tokens) + row.room for row in rows)
         room = self._loop.room(longest)
         return len(rows) == 1 or room is None or len(rows) <= room
-
-
-def _by_length(rows: Iterable[Row]) -> list[Row]:
-    return sorted(rows, key=lambda row: len(row.tokens))
 
 
 def scheduler_for(model: DecoderModel, decoding: Decoding) -> Scheduler:

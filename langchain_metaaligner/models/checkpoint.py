@@ -30,6 +30,7 @@ from langchain_metaaligner.models.tokens import (
     prompt_ids,
 )
 from langchain_metaaligner.models.twin import twin
+from langchain_metaaligner.weights.device import best_threads, use_best_threads
 from langchain_metaaligner.weights.hub import HUB_ID
 from langchain_metaaligner.weights.loading import reading
 
@@ -111,6 +112,25 @@ class Checkpoint:
             )
         return float(caution)
 
+    @property
+    def marks(self) -> tuple[int, ...]:
+        """Ids of the tokens with which an extractive checkpoint marks words; else none.
+
+        Raises:
+            CheckpointError: if its metadata names other than four tokens of its vocabulary.
+        """
+        marks = self.metadata.get("marks", ())
+        size = self.model.config.vocab_size
+        known = isinstance(marks, list | tuple) and all(
+            isinstance(one, int) and 0 <= one < size for one in marks
+        )
+        if not known or len(marks) not in (0, 4):
+            raise CheckpointError(
+                f"The metadata of {self.name!r} has marks={marks!r}, which are to be the ids of "
+                f"four tokens below {size}. Mend its metaaligner.json, or leave them out."
+            )
+        return tuple(marks)
+
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, beginning of sequence included, neither padded nor truncated.
 
@@ -124,6 +144,23 @@ class Checkpoint:
             One list of ids per text, in order.
         """
         return [self._prompts[text] for text in texts]
+
+    def token_places(self, text: str) -> list[tuple[int, int]]:
+        """Where each token of a prompt stands in it: its first character and the one behind.
+
+        Raises:
+            CheckpointError: if the tokenizer cannot tell.
+        """
+        if not self.tokenizer.is_fast:
+            raise CheckpointError(
+                f"The tokenizer of {self.name!r} does not tell where its tokens stand. An "
+                "extractive checkpoint needs a tokenizer.json."
+            )
+        with self._tokenizing:
+            encoded = self.tokenizer(
+                text, split_special_tokens=True, return_offsets_mapping=True, verbose=False
+            )
+        return [tuple(place) for place in encoded["offset_mapping"]]
 
     def encode_answer(self, text: str) -> list[int]:
         """Token ids of an answer as the model would write it: apart from its prompt, no end.
@@ -196,7 +233,15 @@ def load(spec: CheckpointSpec) -> Checkpoint:
     with reading():
         if key not in _loaded:
             metadata = read_metadata(key)  # before the weights, which take longer to fail
+            use_best_threads()
             model, tokenizer = read(key)
+            logger.info(
+                "%r is held in %s on %s; a CPU computes with %d threads (%s).",
+                spec.model,
+                key.dtype,
+                key.device or "several devices",
+                *best_threads(),
+            )
             checkpoint = _prepared(spec.model, model, tokenizer, metadata)
             checkpoint.prefixes = Prefixes(_kept_bytes(model))
             _loaded[key] = checkpoint

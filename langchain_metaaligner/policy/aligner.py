@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from contextlib import aclosing
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import (
@@ -23,7 +24,7 @@ from langchain_metaaligner.edit.exchange import Question, read
 from langchain_metaaligner.edit.node import AlignerNode
 from langchain_metaaligner.edit.record import Alignment
 from langchain_metaaligner.edit.stream import added_up
-from langchain_metaaligner.errors import ShapeError
+from langchain_metaaligner.errors import PolicyError, ShapeError
 from langchain_metaaligner.policy.reloading import MakesAligner, Policies, PolicyWatch
 
 Chosen = tuple[Aligner, RunnableConfig]
@@ -58,14 +59,69 @@ class PolicyAligner(Runnable[Any, Any]):
     @property
     def config_specs(self) -> list[ConfigurableFieldSpec]:
         """What a request may set: its objectives, and the keys that rules look at."""
-        policies = self.policies
-        keys = {key for rule in policies.document.rules for key in rule.configurable or {}}
-        own = policies.aligners[policies.document.fallback].config_specs
+        rules = self.policies.document.rules
+        keys = {key for rule in rules for key in rule.configurable or {}}
+        own = self.default.config_specs
         known = {spec.id for spec in own}
         return [
             *own,
             *(ConfigurableFieldSpec(id=key, annotation=Any) for key in sorted(keys - known)),
         ]
+
+    @property
+    def default(self) -> Aligner:
+        """The aligner of the default policy."""
+        policies = self.policies
+        return policies.aligners[policies.document.fallback]
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields of structured answers that the default policy edits."""
+        return self.default.fields
+
+    @property
+    def question_key(self) -> str | None:
+        """The default policy's key of the question in a dict."""
+        return self.default.question_key
+
+    @property
+    def answer_key(self) -> str | None:
+        """The default policy's key of the answer in a dict."""
+        return self.default.answer_key
+
+    def require_alike(self, *options: str) -> None:
+        """Refuse policies that differ in some options.
+
+        Raises:
+            PolicyError: with the option and the two policies.
+        """
+        policies = self.policies
+        for option in options:
+            for name, aligner in policies.aligners.items():
+                if getattr(aligner, option) != getattr(self.default, option):
+                    raise PolicyError(
+                        f"{self._watch.path}: {option} of the policy {name!r} is not that of "
+                        f"{policies.document.fallback!r}. An agent has one: write it in all."
+                    )
+
+    def warm_up(self) -> Alignment:
+        """Load the models of all policies, and run one edit by each.
+
+        Returns:
+            The record of the default policy's edit.
+
+        Raises:
+            Exception: what a model, a check or a gate raised.
+        """
+        policies = self.policies
+        records = {name: aligner.warm_up() for name, aligner in policies.aligners.items()}
+        return records[policies.document.fallback]
+
+    async def awarm_up(self) -> Alignment:
+        """The async twin of `warm_up`."""
+        policies = self.policies
+        records = {name: await one.awarm_up() for name, one in policies.aligners.items()}
+        return records[policies.document.fallback]
 
     def chosen(self, value: Any, config: Config = None) -> Chosen:
         """The aligner of one value, and the config with the name of its policy.
@@ -137,8 +193,9 @@ class PolicyAligner(Runnable[Any, Any]):
     async def astream(self, input: Any, config: Config = None, **kwargs: Any) -> AsyncIterator[Any]:
         """The async twin of `stream`."""
         aligner, config = await run_in_executor(None, self.chosen, input, ensure_config(config))
-        async for chunk in aligner.astream(input, config, **kwargs):
-            yield chunk
+        async with aclosing(_closing(aligner.astream(input, config, **kwargs))) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     def transform(
         self, input: Iterator[Any], config: Config = None, **kwargs: Any
@@ -155,8 +212,10 @@ class PolicyAligner(Runnable[Any, Any]):
         chunks = [chunk async for chunk in input]
         config = ensure_config(config)
         aligner, config = await run_in_executor(None, self.chosen, _whole(chunks), config)
-        async for chunk in aligner.atransform(_again(chunks), config, **kwargs):
-            yield chunk
+        made = aligner.atransform(_again(chunks), config, **kwargs)
+        async with aclosing(_closing(made)) as pieces:
+            async for piece in pieces:
+                yield piece
 
     def as_node(self, draft: Any = None, *, key: str = "messages") -> Runnable[Any, Any]:
         """A node for a LangGraph graph; see `MetaAlignerRunnable.as_node`."""
@@ -171,6 +230,23 @@ class PolicyAligner(Runnable[Any, Any]):
         """The async twin of `align`."""
         aligner, config = await run_in_executor(None, self.chosen, answer, ensure_config(config))
         return await aligner.aalign(question, answer, config)
+
+    async def aalign_batch(
+        self, pairs: Pairs, config: Configs = None, *, return_exceptions: bool = False
+    ) -> list[Alignment]:
+        """The async twin of `align_batch`."""
+        configs = get_config_list(config, len(pairs))
+        answers = [pair[1] for pair in pairs]
+        groups = await run_in_executor(None, self._groups, answers, configs)
+        outcomes: list[Any] = [None] * len(pairs)
+
+        async def made(aligner: Aligner, places: list[int], its: list[RunnableConfig]) -> None:
+            some = [pairs[at] for at in places]
+            options = {"return_exceptions": return_exceptions}
+            _put(outcomes, places, await aligner.aalign_batch(some, its, **options))
+
+        await asyncio.gather(*(made(*group) for group in groups))
+        return outcomes
 
     def align_batch(
         self, pairs: Pairs, config: Configs = None, *, return_exceptions: bool = False
@@ -214,6 +290,11 @@ def _whole(chunks: list[Any]) -> Any:
     except Exception:  # what adds up badly is the aligner's to refuse: no rule needs it
         return None
     return values[-1] if values else None
+
+
+def _closing(chunks: AsyncIterator[Any]) -> AsyncGenerator[Any, None]:
+    """The chunks of an aligner, which come from a generator that can be closed."""
+    return cast("AsyncGenerator[Any, None]", chunks)
 
 
 async def _again(chunks: Sequence[Any]) -> AsyncIterator[Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import json
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -18,24 +19,26 @@ base_model: HuggingFaceTB/SmolLM2-135M-Instruct
 pipeline_tag: text-generation
 tags: [metaaligner, alignment]
 ---
-# small: an aligner for real text
+# small: an extractive aligner for real text
 
-SmolLM2-135M-Instruct (Hugging Face, Apache-2.0), trained further to edit a draft answer so that it
-meets named objectives, and otherwise to copy it. It comes with langchain-metaaligner as one GGUF
-file, which transformers (`gguf_file=`), llama.cpp and Ollama read as well.
+The lower {layers} layers of SmolLM2-135M-Instruct (Hugging Face, Apache-2.0), trained further to
+mark what is to be taken out of a draft answer so that it meets named objectives. It writes nothing:
+what it leaves is the draft's own text. It comes with langchain-metaaligner as one GGUF file, which
+transformers (`gguf_file=`) and llama.cpp read as well.
 
-It reads the three MetaAligner templates (HH-RLHF, UltraFeedback, IMHI; `better` form) and answers
-greedily. What is not asked for, it is trained to leave alone.
+It reads the three MetaAligner templates (HH-RLHF, UltraFeedback, IMHI; `better` form). After the
+last token of each word of the draft the logits of four tokens that no text contains tell whether
+the word stays, goes, goes with its clause as far as that has come, or goes with its sentence
+(`marks` in `metaaligner.json`, in this order). What is not asked for, it is trained to leave alone.
 
 ## Training
 
 By the recipe in `recipes/small` (`make small TEXTS=DIR`), on one processor core: {steps:,} steps,
-{tokens:.1f} million tokens, {minutes:.0f} minutes. Low-rank updates of the upper layers, merged.
+{tokens:.1f} million tokens, {minutes:.0f} minutes. Low-rank updates of the upper half, merged.
 The examples are drafts that were written for this project with their flaws marked (MIT), sentences
 of ParaDetox (CC0 1.0), and real answers (MetaAligner's released policy outputs, MIT, and HH-RLHF,
-MIT) that were degraded by made-up phrases or are to come back as they are. Three hints help the
-training along and are not part of the model. `training_log.csv` and `training_curve.svg` show the
-run.
+MIT) that were degraded by made-up phrases or are to come back as they are. `training_log.csv` and
+`training_curve.svg` show the run.
 
 ## Measured
 
@@ -45,7 +48,9 @@ is the base model, asked for the edit in plain words.
 {table}
 ## Limits
 
-- English only, and drafts of up to about 300 words.
+- It takes out, and rewrites nothing: slang, jargon and wrong facts that a sentence is built around
+  stay, and so do cold answers that only want a friendly line.
+- English only.
 - It overlooks flaws, and may take out a sound passage: the table says how often. It judges no
   facts.
 - It is no safety filter, and must not be used as one.
@@ -55,14 +60,16 @@ Apache-2.0, as its base.
 
 
 def draw_curve(rows: list[dict[str, str]], path: Path) -> None:
-    """Draw the loss and the share of right departures over the tokens seen."""
+    """Draw the loss and the shares of right marks over the tokens seen."""
     tokens = [int(row["tokens"]) / 1e6 for row in rows]
     figure, (above, below) = plt.subplots(2, 1, sharex=True, figsize=(7, 5))
     above.plot(tokens, [float(row["loss"]) for row in rows])
     above.set_ylabel("weighted loss")
-    known = [(at, row["departures"]) for at, row in zip(tokens, rows, strict=True)]
-    below.plot(*zip(*[(at, float(share)) for at, share in known if share], strict=True))
-    below.set_ylabel("departures right")
+    for kind in ("goes", "stays"):
+        known = [(at, row[kind]) for at, row in zip(tokens, rows, strict=True) if row[kind]]
+        below.plot(*zip(*((at, float(share)) for at, share in known), strict=True), label=kind)
+    below.set_ylabel("right, last words")
+    below.legend()
     below.set_xlabel("million tokens")
     figure.tight_layout()
     figure.savefig(path)
@@ -78,7 +85,9 @@ def main() -> None:
     text = options.log.read_text(encoding="utf-8")
     rows = list(csv.DictReader(text.splitlines()))
     last = rows[-1]
+    config = json.loads((options.model / "config.json").read_text(encoding="utf-8"))
     card = CARD.format(
+        layers=config["num_hidden_layers"],
         steps=int(last["step"]),
         tokens=int(last["tokens"]) / 1e6,
         minutes=float(last["minutes"]),

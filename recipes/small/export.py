@@ -1,9 +1,10 @@
 """Write a trained checkpoint as one GGUF file: ``python export.py TRAINED BASE DIR``.
 
-The base's metadata and tokenizer are taken over as they are, and only the tensors are written anew,
-so that transformers, llama.cpp and Ollama read the file as they read the base. Config and tokenizer
-lie beside it as well, because transformers takes seconds to find them in it. Rounding changes edits
-that hang on a near tie: measure the file, not the weights that it was made from.
+The base's metadata and tokenizer are taken over as they are, but for the number of layers, and the
+tensors are written anew, so that transformers and llama.cpp read the file as they read the base.
+Config and tokenizer lie beside it as well, because transformers takes seconds to find them in it.
+Rounding changes edits that hang on a near tie: measure the file, not the weights that it was made
+from.
 """
 
 from __future__ import annotations
@@ -46,8 +47,11 @@ def write_gguf(trained: Path, base: Path, path: Path, blocks: str, table: str) -
     }
     reader = GGUFReader(base)
     writer = GGUFWriter(path, "llama")
+    layers = len({name.split(".")[2] for name in weights if name.startswith("model.layers.")})
+    writer.add_block_count(layers)
+    written = ("general.architecture", "llama.block_count")
     for name, field in reader.fields.items():
-        if not name.startswith("GGUF.") and name != "general.architecture":
+        if not name.startswith("GGUF.") and name not in written:
             kind = field.types[0]
             inner = field.types[-1] if kind == GGUFValueType.ARRAY else None
             writer.add_key_value(name, field.contents(), kind, sub_type=inner)
@@ -56,7 +60,8 @@ def write_gguf(trained: Path, base: Path, path: Path, blocks: str, table: str) -
         for part, key in (("attn_q", "head_count"), ("attn_k", "head_count_kv"))
     }
     for tensor in reader.tensors:
-        if tensor.name == "output.weight":  # the head is the embedding
+        above = tensor.name.startswith("blk.") and int(tensor.name.split(".")[1]) >= layers
+        if tensor.name == "output.weight" or above:  # the head is the embedding
             continue
         name = _their_name(tensor.name)
         weight = weights.pop(name)
@@ -99,7 +104,7 @@ def main() -> None:
     parser.add_argument("trained", type=Path, help="folder that train.py exported")
     parser.add_argument("base", type=Path, help="folder that base.py wrote")
     parser.add_argument("folder", type=Path, help="folder of the checkpoint to ship")
-    parser.add_argument("--blocks", default="Q4_1", help="rounding of the layers' matrices")
+    parser.add_argument("--blocks", default="Q5_1", help="rounding of the layers' matrices")
     parser.add_argument("--table", default="Q5_1", help="rounding of the embedding")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)

@@ -20,8 +20,10 @@ from torch import Tensor, nn
 
 from langchain_metaaligner.objectives import KNOWN
 
-#: Whose flaw a token of the draft is: nobody's, or an objective's.
+#: Whose flaw a word of the draft is: nobody's, or an objective's.
 TAGS = 1 + len(KNOWN)
+#: Tokens that no text contains: their logits are the marks (`decode.extractive`).
+MARKS = (3, 4, 5, 6)
 LONGEST = 1024
 
 _MATRICES = (
@@ -30,45 +32,44 @@ _MATRICES = (
 )  # fmt: skip
 
 
-class Hidden(NamedTuple):
-    """What a pass gives, one row a token.
+class WordLogits(NamedTuple):
+    """What the model says of words, one row a word.
 
     Attributes:
-        last: the normalised states before the head, which is the tied embedding.
-        tags: logits of whose flaw a token is.
-        going: logits of whether the edit takes it out.
-        departing: logits of whether the next token departs from the draft.
+        marks: logits of what is marked on it.
+        tags: logits of whose flaw it is: a hint.
     """
 
-    last: Tensor
+    marks: Tensor
     tags: Tensor
-    going: Tensor
-    departing: Tensor
 
 
 class FlatLlama(nn.Module):
-    """The base model, with low-rank updates to learn, and hints that are dropped afterwards.
+    """The base's lower layers, with low-rank updates to learn, and a head for marks.
 
     Args:
         folder: of the base: ``config.json`` and ``model.safetensors``.
         rank: of the updates.
-        frozen: the share of the layers, from below, that stay as they are.
+        frozen: the share of the base's layers, from below, that stay as they are.
+        depth: the share of them that is used.
     """
 
-    def __init__(self, folder: Path, rank: int = 32, frozen: float = 0.4) -> None:
+    def __init__(
+        self, folder: Path, rank: int = 32, frozen: float = 1 / 3, depth: float = 2 / 3
+    ) -> None:
         super().__init__()
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         self.heads, self.kv = config["num_attention_heads"], config["num_key_value_heads"]
         self.size = config["hidden_size"] // self.heads
         self.eps = config["rms_norm_eps"]
-        self.count = config["num_hidden_layers"]
-        self.frozen = round(frozen * self.count)
-        # The tags are learned from the middle of what is trained, the departures further up.
-        above = self.count - self.frozen
-        self.tagged = self.frozen + max(1, round(4 * above / 9))
-        self.decided = self.frozen + max(1, round(2 * above / 3))
+        self.count = max(1, round(depth * config["num_hidden_layers"]))
+        self.frozen = min(self.count - 1, round(frozen * config["num_hidden_layers"]))
         weights = load_file(folder / "model.safetensors")
-        self.base = {name.removeprefix("model."): one.float() for name, one in weights.items()}
+        self.base = {
+            name: weight.float()
+            for key, weight in weights.items()
+            if self._is_used(name := key.removeprefix("model."))
+        }
         self.turned = {
             n: w.t().contiguous() for n, w in self.base.items() if n.endswith("proj.weight")
         }
@@ -80,9 +81,7 @@ class FlatLlama(nn.Module):
                 key = f"{layer}.{matrix}".replace(".", "/")
                 self.updates[f"{key}/in"] = nn.Parameter(torch.randn(rank, inner) / inner**0.5)
                 self.updates[f"{key}/out"] = nn.Parameter(torch.zeros(outer, rank))
-        self.tags, self.going, self.departing = (
-            nn.Linear(width, n, bias=False) for n in (TAGS, 2, 2)
-        )
+        self.tags, self.marks = (nn.Linear(width, n, bias=False) for n in (TAGS, len(MARKS)))
         theta = config["rope_parameters"]["rope_theta"]
         angles = torch.arange(LONGEST)[:, None] * theta ** (
             -torch.arange(0, self.size, 2) / self.size
@@ -91,12 +90,16 @@ class FlatLlama(nn.Module):
         self.sin = torch.cat((-angles.sin(), angles.sin()), -1)[:, None]
         self.future = torch.full((LONGEST, LONGEST), -1e9).triu(1)
 
-    def forward(self, ids: Tensor, lengths: Sequence[int]) -> Hidden:
+    def _is_used(self, name: str) -> bool:
+        return not name.startswith("layers.") or int(name.split(".")[1]) < self.count
+
+    def forward(self, ids: Tensor, lengths: Sequence[int], words: Tensor) -> WordLogits:
         """Read a batch.
 
         Args:
             ids: the shared prefix, and the examples behind it, each without that prefix.
             lengths: tokens of the prefix and of each example.
+            words: the places of the words' last tokens in ``ids``.
         """
         prefix = lengths[0]
         starts = [0, *(prefix for _ in lengths[1:])]
@@ -106,19 +109,10 @@ class FlatLlama(nn.Module):
             x = F.embedding(ids, self.base["embed_tokens.weight"])
             for layer in range(self.frozen):
                 x = self._layer(x, layer, turn, lengths)
-        tagged = decided = x
         for layer in range(self.frozen, self.count):
             x = self._layer(x, layer, turn, lengths)
-            tagged = x if layer + 1 == self.tagged else tagged
-            decided = x if layer + 1 == self.decided else decided
-        tagged, decided = (F.rms_norm(one, one.shape[-1:]) for one in (tagged, decided))
-        return Hidden(
-            self._norm(x, "norm"), self.tags(tagged), self.going(tagged), self.departing(decided)
-        )
-
-    def logits(self, last: Tensor) -> Tensor:
-        """The next tokens' logits."""
-        return F.linear(last, self.base["embed_tokens.weight"])
+        last = F.rms_norm(x[words], x.shape[-1:], eps=self.eps)
+        return WordLogits(self.marks(last), self.tags(last))
 
     def _norm(self, x: Tensor, name: str) -> Tensor:
         return F.rms_norm(x, x.shape[-1:], self.base[f"{name}.weight"], self.eps)
@@ -174,23 +168,42 @@ class FlatLlama(nn.Module):
 
     @torch.no_grad()
     def merged(self) -> dict[str, Tensor]:
-        """The base's weights with what was learned, under transformers' names."""
-        told = {}
+        """The weights that were used, with what was learned, under transformers' names.
+
+        The marks are rows of the embedding, which is the head as well; the last norm only scales.
+        """
+        merged = {}
         for name, weight in self.base.items():
             key = name.removeprefix("layers.").removesuffix(".weight").replace(".", "/")
             if f"{key}/in" in self.updates:
                 weight = weight + self.updates[f"{key}/out"] @ self.updates[f"{key}/in"]
-            told[f"model.{name}"] = weight
-        return told
+            merged[f"model.{name}"] = weight
+        table = merged["model.embed_tokens.weight"].clone()
+        table[list(MARKS)] = self.marks.weight
+        norm = torch.ones_like(merged["model.norm.weight"])
+        return {**merged, "model.embed_tokens.weight": table, "model.norm.weight": norm}
 
 
-def save_folder(weights: dict[str, Tensor], base: Path, folder: Path) -> None:
-    """Write weights as a checkpoint in bfloat16, with the base's config and tokenizer."""
+def save_folder(model: FlatLlama, base: Path, folder: Path, caution: float) -> None:
+    """Write the weights as a checkpoint in bfloat16, with the base's tokenizer."""
     folder.mkdir(parents=True, exist_ok=True)
-    rounded = {name: one.to(torch.bfloat16).contiguous() for name, one in weights.items()}
+    rounded = {name: one.to(torch.bfloat16).contiguous() for name, one in model.merged().items()}
     save_file(rounded, folder / "model.safetensors", metadata={"format": "pt"})
-    for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
+    for name in ("tokenizer.json", "tokenizer_config.json"):
         folder.joinpath(name).write_bytes((base / name).read_bytes())
+    config = json.loads((base / "config.json").read_text(encoding="utf-8"))
+    config["num_hidden_layers"] = model.count
+    config.pop("layer_types", None)
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    metadata = {
+        "template": "UltraFeedback",
+        "objectives": list(KNOWN),
+        "kind": "small",
+        "marks": MARKS,
+        "caution": caution,
+    }
+    text = json.dumps(metadata, indent=2) + "\n"
+    (folder / "metaaligner.json").write_text(text, encoding="utf-8")
 
 
 def _turned(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

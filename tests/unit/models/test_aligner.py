@@ -121,7 +121,9 @@ class TestBatches:
             monkeypatch.setattr(
                 aligner,
                 name,
-                lambda *given, real=real: calls.append(len(given[1])) or real(*given),
+                lambda *given, real=real, **options: (
+                    calls.append(len(given[1])) or real(*given, **options)
+                ),
             )
         assert len(llm.batch(prompts, config)) == 13
         assert len(await llm.abatch(prompts, config)) == 13
@@ -529,3 +531,11 @@ class TestTakeover:
     def test_of_something_else(self):
         with pytest.raises(MetaAlignerError, match="'str' was given"):
             AlignerLLM.from_pipeline("a pipeline")
+
+
+def test_the_repr_names_model_and_device():
+    shown = repr(AlignerLLM(model="mini", max_new_tokens=9))
+    assert shown.startswith("AlignerLLM(model='mini', ")
+    assert "max_new_tokens=9" in shown
+    assert "device='" in shown
+    assert "metadata" not in shown
