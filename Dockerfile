@@ -1,5 +1,5 @@
-# A checkpoint behind HTTP: docker build -t metaaligner . && docker run -p 8000:8000
-#   -e METAALIGNER_API_KEY=… -v models:/models metaaligner --model /models/mine
+# A checkpoint behind HTTP: docker build -t aligner . && docker run -p 8000:8000
+#   -e METAALIGNER_API_KEY=… -v models:/models aligner --model /models/mine
 FROM python:3.12-slim
 
 # PyPI's torch for Linux brings CUDA. For a machine without a GPU, a third of the size:

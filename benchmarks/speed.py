@@ -1,9 +1,13 @@
-"""How fast an aligner runs: ``python benchmarks/speed.py [--json FILE] [--output DIR]``.
+"""How fast an aligner runs: ``python benchmarks/speed.py [--model NAME] [--output DIR]``.
 
 One process, one model, the same prompts, all systems side by side in interleaved rounds; what
-counts are ratios within a round. Drafts are made from the answers of ``answers.jsonl``. Three
-overlaps are shown: edits that copy most of the draft, and the same edits with a part of their
-tokens, or all, in a cipher that no draft can foretell (`speed_systems.Cipher`).
+counts are ratios within a round. Four overlaps are shown: the model's own edits of natural drafts
+(``natural/natural.jsonl``, or ``--cases``) and of flawed answers (``answers.jsonl``), and edits of
+the natural drafts with a part of their tokens, or all, in a cipher that no draft can foretell
+(`speed_systems.Cipher`). Then ours as users run it: callers at the same time that share passes.
+
+Systems that are not installed are left out: llama.cpp needs ``llama-cpp-python``, which compiles
+for some 20 minutes, and a checkpoint that is a GGUF file.
 """
 
 from __future__ import annotations
@@ -20,51 +24,32 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from natural_cases import SUITE, read_cases
 from quality_cases import CaseDrawer, own_texts
 from shapes import SHAPES, grown
-from speed_systems import BATCHED, SINGLE, Cipher, Outputs, System, Work, watched
+from speed_callers import callers_rows
+from speed_report import CallersRow, Row, as_table, callers_table, limit_share, plot
+from speed_systems import BATCHED, SINGLE, Cipher, Outputs, System, Work, llama_cpp, watched
 
 from langchain_metaaligner.data.synthetic.families import FIRST_TIER
 from langchain_metaaligner.decode.phrases import Phrases
+from langchain_metaaligner.decode.prefixes import LEAST, Prefixes
 from langchain_metaaligner.models.checkpoint import Checkpoint, CheckpointSpec, load
 from langchain_metaaligner.templates import EditTemplate
 
-OVERLAPS = {"copy-like": 0.0, "grammar-correction-like": 0.3, "low": 1.0}
 MOST = 400  # new tokens
 BASELINE, ALONE = "research script", "transformers, one by one"
 
 
-@dataclass
-class Row:
-    """One system on one overlap.
-
-    Attributes:
-        identical: answers that equal those of the research script, of all.
-        ratio: how many times as fast as the research script or, for single calls, as ``generate``
-            call by call: median of the rounds.
-        ratios: the same, round by round.
-        cpu_ratio: the same for CPU time.
-        seconds: of the fastest round.
-        passes: forward passes.
-        keys: keys that they attended to, over all rows.
-        tokens_a_pass: tokens written in one pass, over all its rows.
-        waste: share of the computed tokens that were padding or wrong guesses; None where nothing
-            is written.
-        latency: p50 and p95 seconds of a call; single calls only.
-    """
-
-    overlap: str
-    system: str
-    identical: str
-    ratio: float
-    ratios: list[float]
-    cpu_ratio: float
-    seconds: float
-    passes: int
-    keys: int
-    tokens_a_pass: float | None
-    waste: float | None
-    latency: tuple[float, float] | None
+def natural_prompts(number: int, cases: Path = SUITE) -> list[str]:
+    """Prompts with drafts as people see them, every kind of them among the first."""
+    known = list(read_cases(cases))
+    step = max(1, len(known) // number)
+    template = EditTemplate.named("UltraFeedback")
+    return [
+        template.format(case.question, case.draft, list(case.objectives))
+        for case in known[::step][:number]
+    ]
 
 
 def edit_prompts(number: int) -> list[str]:
@@ -118,9 +103,14 @@ def calls(
 
 
 def compare(
-    held: Checkpoint, prompts: Sequence[str], overlap: str, share: float, rounds: int
+    held: Checkpoint,
+    prompts: Sequence[str],
+    share: float,
+    overlap: str,
+    rounds: int,
+    warm: bool = True,
 ) -> list[Row]:
-    """All systems on one overlap."""
+    """All systems on one overlap, after a round that does not count if it is to be ``warm``."""
     cipher = Cipher(held, share) if share else None
     batched = dict(BATCHED)
     if cipher is not None:  # its passes mix prompts and answers, which the cipher cannot tell apart
@@ -128,15 +118,16 @@ def compare(
     single = prompts[: max(4, len(prompts) // 3)]
     # Where bfloat16 rounds a tie away from the cipher's path, a row must not run on for long.
     most = max(map(len, run(batched[BASELINE], held, prompts, MOST, cipher).made)) + 1
-    results: dict[str, list[Run]] = {name: [] for name in (*batched, *SINGLE)}
-    for number in range(rounds + 1):
+    singles = SINGLE if cipher is not None else {**SINGLE, **llama_cpp(held)}
+    results: dict[str, list[Run]] = {name: [] for name in (*batched, *singles)}
+    for number in range(rounds + warm):
         for name, system in batched.items():
-            held.phrases = Phrases()  # a round must not foretell the next
+            forget(held, cipher)
             results[name].append(run(system, held, prompts, most, cipher))
-        for name, system in SINGLE.items():
-            held.phrases = Phrases()
+        for name, system in singles.items():
+            forget(held, cipher)
             results[name].append(calls(system, held, single, most, cipher))
-        if number == 0:  # nobody pays for what is prepared in the first round
+        if warm and number == 0:  # nobody pays for what is prepared in the first round
             results = {name: [] for name in results}
     reference = results[BASELINE][0].made
     tokens = list(map(len, held.encode(prompts)))
@@ -145,8 +136,17 @@ def compare(
         for name in batched
     ] + [
         _row(overlap, name, results[name], results[ALONE], reference, sum(tokens[: len(single)]))
-        for name in SINGLE
+        for name in singles
     ]
+
+
+def forget(held: Checkpoint, cipher: Cipher | None) -> None:
+    """Begin with nothing remembered: a system must not make the next one faster.
+
+    A cipher tells by its first position that a prompt is read: it must be read from there on.
+    """
+    held.phrases = Phrases()
+    held.prefixes = Prefixes(0 if cipher is not None else LEAST)
 
 
 def _row(
@@ -221,115 +221,82 @@ def _bandwidth(device: torch.device) -> float:
     return best
 
 
-def limit_share(row: Row, told: dict[str, Any]) -> float | None:
-    """Share of the memory-bandwidth limit: a pass reads all weights, and the keys and values."""
-    if told["bandwidth_gb_s"] is None:
-        return None
-    width = {"float32": 4, "bfloat16": 2, "float16": 2}[told["dtype"]]
-    numbers = row.passes * told["parameters"] + row.keys * told["numbers_a_key"]
-    floor = numbers * width / told["bandwidth_gb_s"] / 1e9
-    return float(floor / row.seconds)
+def overlaps(number: int, cases: Path) -> dict[str, tuple[list[str], float]]:
+    """Prompts of each overlap, and the share of the vocabulary that is written in a cipher."""
+    natural = natural_prompts(number, cases)
+    return {
+        "natural drafts": (natural, 0.0),
+        "flawed answers": (edit_prompts(number), 0.0),
+        "grammar-correction-like": (natural, 0.3),
+        "low": (natural, 1.0),
+    }
 
 
-def as_table(rows: Sequence[Row]) -> str:
-    """The rows as Markdown."""
-    lines = [
-        "| overlap | system | times as fast | CPU time | identical | passes "
-        "| tokens a pass | waste | p50 / p95 of a call |",
-        "|---|---|---|---|---|---|---|---|---|",
+def measured(options: argparse.Namespace, dtype: str | None) -> tuple[str, dict[str, Any]]:
+    """All systems in one dtype: a section of the page, and the same as data."""
+    held = load(CheckpointSpec(model=options.model, device=options.device, dtype=dtype))
+    if options.shape:
+        held = grown(held, SHAPES[options.shape])
+    prompts = overlaps(options.drafts, options.cases)
+    rows = [
+        row
+        for overlap in options.overlaps or prompts
+        for row in compare(held, *prompts[overlap], overlap, options.rounds, not options.cold)
     ]
-    for row in rows:
-        spread = f"{row.ratio:.2f}x ({min(row.ratios):.2f} to {max(row.ratios):.2f})"
-        per_pass = "" if row.tokens_a_pass is None else f"{row.tokens_a_pass:.1f}"
-        waste = "" if row.waste is None else f"{max(0.0, row.waste):.0%}"
-        latency = (
-            "" if row.latency is None else " / ".join(f"{s * 1e3:.0f} ms" for s in row.latency)
-        )
-        lines.append(
-            f"| {row.overlap} | {row.system} | {spread} | {row.cpu_ratio:.2f}x | {row.identical} "
-            f"| {row.passes:,} | {per_pass} | {waste} | {latency} |"
-        )
-    return "\n".join(lines)
-
-
-def plot(results: dict[str, list[Row]], path: Path) -> None:
-    """Bars of the ratios, one panel a dtype."""
-    import matplotlib.pyplot as plt
-
-    figure, panels = plt.subplots(1, len(results), figsize=(6 * len(results), 4.5), squeeze=False)
-    for panel, (dtype, rows) in zip(panels[0], results.items(), strict=True):
-        names = list(dict.fromkeys(row.system for row in rows))
-        for index, overlap in enumerate(OVERLAPS):
-            found = {row.system: row.ratio for row in rows if row.overlap == overlap}
-            places = [place + 0.27 * (index - 1) for place in range(len(names))]
-            values = [found.get(name, 0.0) for name in names]
-            bars = panel.barh(places, values, height=0.25, label=overlap)
-            panel.bar_label(bars, [f"{v:.1f}x" if v else "" for v in values], fontsize=7, padding=2)
-        panel.set_yticks(range(len(names)), names)
-        panel.invert_yaxis()
-        panel.set_xscale("log")
-        panel.margins(x=0.15)  # room for the longest bar's label
-        panel.axvline(1.0, color="grey", linewidth=0.8)
-        panel.set_title(dtype)
-        panel.set_xlabel("times as fast as the research script")
-        panel.legend(fontsize=8)
-    figure.tight_layout()
-    figure.savefig(path)
+    callers: list[CallersRow] = []
+    for number in options.callers:
+        forget(held, None)
+        callers.append(callers_rows(held, prompts["natural drafts"][0], number, MOST))
+    about = machine(held)
+    section = (
+        f"**{about['dtype']}**, {about['parameters'] / 1e6:.1f} million parameters, "
+        f"{about['threads']} threads of {about['device']}, torch {about['torch']}, peak memory "
+        f"{about['peak_memory_mb']:.0f} MB\n\n{as_table(rows)}\n\n{callers_table(callers)}"
+    )
+    data = {
+        "machine": about,
+        "rows": [asdict(row) | {"limit_share": limit_share(row, about)} for row in rows],
+        "callers": [asdict(row) for row in callers],
+    }
+    return section, data
 
 
 def main() -> None:
     """Measure, print, and write what was asked for."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", default="mini")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", default="small")
     parser.add_argument("--device", default=None)
-    parser.add_argument("--dtype", nargs="+", default=["float32", "bfloat16"])
+    parser.add_argument("--dtype", nargs="+", default=[None], help="by itself the machine's best")
     parser.add_argument("--shape", choices=SHAPES, default=None, help="run the mini at this size")
+    parser.add_argument("--cases", type=Path, default=SUITE, help="natural drafts")
+    parser.add_argument("--overlaps", nargs="+", default=None, help="those to measure; all")
+    parser.add_argument("--callers", nargs="*", type=int, default=[1, 8, 64])
     parser.add_argument("--drafts", type=int, default=24)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--cold", action="store_true", help="without a round that does not count")
     parser.add_argument("--threads", type=int, default=None)
     parser.add_argument("--json", type=Path, default=None)
     parser.add_argument("--output", type=Path, default=None, help="folder for table and plot")
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
-    prompts = edit_prompts(options.drafts)
-    results: dict[str, list[Row]] = {}
-    told: dict[str, Any] = {}
+    sections, data = [], {}
     for dtype in options.dtype:
-        spec = CheckpointSpec(model=options.model, device=options.device, dtype=dtype)
-        held = load(spec)
-        if options.shape:
-            held = grown(held, SHAPES[options.shape])
-        results[dtype] = [
-            row
-            for overlap, share in OVERLAPS.items()
-            for row in compare(held, prompts, overlap, share, options.rounds)
-        ]
-        told[dtype] = machine(held)
-    sections = [
-        f"**{dtype}**, {told[dtype]['parameters'] / 1e6:.1f} million parameters, "
-        f"{told[dtype]['threads']} threads of {told[dtype]['device']}, torch "
-        f"{told[dtype]['torch']}, peak memory {told[dtype]['peak_memory_mb']:.0f} MB\n\n"
-        f"{as_table(rows)}"
-        for dtype, rows in results.items()
-    ]
-    table = "\n\n".join(sections)
-    print(table)
+        section, content = measured(options, dtype)
+        print(section, flush=True)
+        sections.append(section)
+        data[content["machine"]["dtype"]] = content
     if options.json:
-        content = {
-            dtype: {
-                "machine": told[dtype],
-                "rows": [
-                    asdict(row) | {"limit_share": limit_share(row, told[dtype])} for row in rows
-                ],
-            }
-            for dtype, rows in results.items()
-        }
-        options.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        options.json.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
     if options.output:
         options.output.mkdir(parents=True, exist_ok=True)
-        (options.output / "table.md").write_text(table + "\n", encoding="utf-8")
-        plot(results, options.output / "speed.svg")
+        table = "\n\n".join(sections) + "\n"
+        (options.output / "table.md").write_text(table, encoding="utf-8")
+        rows = {
+            dtype: [Row(**{k: v for k, v in row.items() if k != "limit_share"}) for row in one]
+            for dtype, one in ((dtype, content["rows"]) for dtype, content in data.items())
+        }
+        plot(rows, options.output / "speed.svg")
 
 
 if __name__ == "__main__":

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice, takewhile
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,6 +18,7 @@ from transformers import GenerationConfig
 from langchain_metaaligner.decode.complete import complete
 from langchain_metaaligner.decode.row import GUESSES, Decoding
 from langchain_metaaligner.models.checkpoint import Checkpoint
+from langchain_metaaligner.models.spec import BUNDLED, gguf_file
 
 Outputs = list[list[int]]
 System = Callable[[Checkpoint, Sequence[str], int], Outputs]
@@ -253,3 +258,34 @@ SINGLE: dict[str, System] = {
     "transformers, prompt lookup": prompt_lookup,
     "ours, one by one": ours_alone,
 }
+
+
+def llama_cpp(checkpoint: Checkpoint) -> dict[str, System]:
+    """llama.cpp with its own prompt lookup on the same file; nothing where that is not possible.
+
+    It needs llama-cpp-python, which is not among the extras, and a checkpoint of one GGUF file. Its
+    tokens are those of quantized arithmetic: they need not be the same.
+    """
+    folder = Path(str(BUNDLED.get(checkpoint.name, checkpoint.name))).expanduser()
+    file = gguf_file(folder) if folder.is_dir() else None
+    if importlib.util.find_spec("llama_cpp") is None or file is None:
+        return {}
+    llama = importlib.import_module("llama_cpp")
+    lookup = importlib.import_module("llama_cpp.llama_speculative")
+    model = llama.Llama(
+        model_path=str(folder / file),
+        n_ctx=4096,
+        n_threads=torch.get_num_threads(),
+        draft_model=lookup.LlamaPromptLookupDecoding(num_pred_tokens=10),
+        verbose=False,
+    )
+
+    def system(checkpoint: Checkpoint, prompts: Sequence[str], most: int) -> Outputs:
+        made = []
+        for ids in checkpoint.encode(prompts):
+            model.reset()
+            tokens = islice(model.generate(ids, temp=0.0, repeat_penalty=1.0), most)
+            made.append(list(takewhile(lambda token: token not in checkpoint.eos_ids, tokens)))
+        return made
+
+    return {"llama.cpp, prompt lookup": system}

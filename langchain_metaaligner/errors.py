@@ -141,7 +141,8 @@ class EditRejectedError(MetaAlignerError, RuntimeError):
 
     Attributes:
         alignment: the record of the failed edit; ``alignment.original`` is the draft.
-        retryable: True where something failed on the way; a refused edit comes again.
+        retryable: True where something failed on the way, took too long, or there was no place; a
+            refused edit comes again.
     """
 
     hint = "Show .alignment.original, another answer, or none; .alignment.reason says what failed."
@@ -152,11 +153,30 @@ class EditRejectedError(MetaAlignerError, RuntimeError):
             "The draft is in .alignment.original."
         )
         self.alignment = alignment
-        self.retryable = alignment.reason == "error"
+        self.retryable = alignment.reason in ("error", "timeout", "busy")
 
     def __reduce__(self) -> tuple[Any, ...]:
         """How it is pickled: by its record."""
         return type(self), (self.alignment,)
+
+
+class LateError(Exception):
+    """What is not there when its time is over; it stays inside of this package.
+
+    Attributes:
+        made: of a call for several prompts, each prompt with what was made of it in time, or None.
+    """
+
+    def __init__(self, made: Iterable[tuple[str, Any]] = ()) -> None:
+        super().__init__("The time is over.")
+        self.made = tuple(made)
+
+
+OF_A_MODEL = (
+    "device", "dtype", "device_map", "quantization", "batch_size", "max_new_tokens", "revision",
+    "generation", "decoding",
+)  # fmt: skip
+"""Options of `AlignerLLM` that are easily given to the runnable around it."""
 
 
 def nearest(given: str, known: Iterable[str]) -> str:
@@ -194,6 +214,11 @@ def plain_validation(owner: type[BaseModel]) -> Iterator[None]:
 def _setting_message(owner: type[BaseModel], problem: ErrorDetails) -> str:
     option = ".".join(map(str, problem["loc"]))
     fields = sorted(owner.model_fields)
+    if problem["type"] == "extra_forbidden" and option in OF_A_MODEL and "model_kwargs" in fields:
+        return (
+            f"{owner.__name__} has no option {option!r}, which is one of its model. "
+            f"Give model_kwargs={{{option!r}: {problem['input']!r:.60}}}."
+        )
     if problem["type"] == "extra_forbidden":
         return (
             f"{owner.__name__} has no option {option!r}.{nearest(option, fields)} "

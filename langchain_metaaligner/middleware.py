@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from inspect import Parameter, Signature, signature
-from typing import Any
+from typing import Any, cast
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from typing_extensions import Unpack
 
 from langchain_metaaligner.edit.record import Alignment
-from langchain_metaaligner.edit.signature import MiddlewareOptions
+from langchain_metaaligner.edit.signature import MiddlewareOptions, RunnableOptions
 from langchain_metaaligner.edit.unseen import runs_unseen
 from langchain_metaaligner.errors import MissingExtraError, SettingError
 from langchain_metaaligner.runnable import MetaAlignerRunnable
@@ -62,12 +62,24 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
             )
         self._name = options.pop("name", "MetaAlignerMiddleware")
         self._slim = record == "slim"
-        self.aligner = MetaAlignerRunnable(**options)
+        self.aligner = MetaAlignerRunnable(**cast("RunnableOptions", options))
+
+    def __repr__(self) -> str:
+        """The options of its aligner."""
+        return repr(self.aligner).replace(type(self.aligner).__name__, type(self).__name__, 1)
 
     @property
     def name(self) -> str:
         """The middleware's name in the agent."""
         return self._name
+
+    def warm_up(self) -> Alignment:
+        """Load the model and run one edit; see `MetaAlignerRunnable.warm_up`."""
+        return self.aligner.warm_up()
+
+    async def awarm_up(self) -> Alignment:
+        """The async twin of `warm_up`."""
+        return await self.aligner.awarm_up()
 
     def wrap_model_call(
         self,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing
 from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForChainRun, CallbackManagerForChainRun
@@ -245,7 +246,7 @@ class MetaAlignerRunnable(Aligner):
         *,
         objectives: Objectives = None,
         **kwargs: Any,
-    ) -> AsyncIterator[Any]:
+    ) -> AsyncGenerator[Any, None]:
         """The async twin of `stream`."""
 
         async def one() -> AsyncIterator[Any]:
@@ -254,8 +255,11 @@ class MetaAlignerRunnable(Aligner):
         if is_state_of_node(input, config):
             yield await self.as_node().ainvoke(input, config, objectives=objectives)
             return
-        async for chunk in self.atransform(one(), config, objectives=objectives, **kwargs):
-            yield chunk
+        async with aclosing(
+            self.atransform(one(), config, objectives=objectives, **kwargs)
+        ) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     async def atransform(
         self,
@@ -264,7 +268,7 @@ class MetaAlignerRunnable(Aligner):
         *,
         objectives: Objectives = None,
         **kwargs: Any,
-    ) -> AsyncIterator[Any]:
+    ) -> AsyncGenerator[Any, None]:
         """The async twin of `transform`."""
         _refuse(kwargs)
 
@@ -275,11 +279,14 @@ class MetaAlignerRunnable(Aligner):
                 answer = await run_in_executor(
                     None, self._prepared, value, run_manager, config, objectives
                 )
-                async for chunk in astream_edit(answer, self.options):
-                    yield chunk
+                async with aclosing(astream_edit(answer, self.options)) as pieces:
+                    async for piece in pieces:
+                        yield piece
 
-        async for chunk in self._atransform_stream_with_config(input, edit, config):
-            yield chunk
+        made: Any = self._atransform_stream_with_config(input, edit, config)
+        async with aclosing(made) as chunks:  # where the reader goes, its place is free at once
+            async for chunk in chunks:
+                yield chunk
 
 
 def _refuse(unknown: dict[str, Any]) -> None:

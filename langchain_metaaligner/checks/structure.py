@@ -9,7 +9,7 @@ from typing import Any
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from langchain_metaaligner.edit.case import Refusal
 from langchain_metaaligner.errors import MissingExtraError, SettingError
@@ -49,8 +49,9 @@ class JSONKept:
         """The refusal, or None."""
         found = json_of(edit)
         if self.schema is not None:
-            problem = "It has no JSON." if len(found) != 1 else self._misfit(found[0])
-            return problem and Refusal("json", f"The edit does not fit the schema: {problem}")
+            problem = "it is no JSON." if len(found) != 1 else self._misfit(found[0])
+            detail = f"The edit does not fit the schema: {problem}"
+            return Refusal("json", detail) if problem else None
         patterns = json_of(draft)
         if not patterns:
             return None
@@ -68,8 +69,9 @@ class JSONKept:
         if isinstance(self.schema, Mapping):
             error = next(iter(_validator(self.schema).iter_errors(value)), None)
             return error and f"{error.json_path}: {error.message:.200}."
+        assert self.schema is not None
         try:
-            TypeAdapter(self.schema).validate_json(json.dumps(value))
+            self.schema.model_validate_json(json.dumps(value))
         except ValidationError as report:
             first = report.errors()[0]
             return f"{'.'.join(map(str, first['loc'])) or '$'}: {first['msg']}."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 from rich.console import Console
@@ -15,7 +15,9 @@ from langchain_metaaligner.cli.terminal import console, detail, say
 from langchain_metaaligner.errors import SettingError
 
 if TYPE_CHECKING:
+    from langchain_metaaligner.edit.checks import Preserved
     from langchain_metaaligner.edit.record import Alignment
+    from langchain_metaaligner.edit.signature import TemplateName
 
 EXAMPLES = (
     'metaaligner align "How long is an egg boiled?" "You fool. 9 minutes." -O fair',
@@ -68,9 +70,9 @@ def _aligned(
     runnable = MetaAlignerRunnable(
         objectives=objective,
         model=aligner.model,
-        template=aligner.template,
+        template=cast("TemplateName", aligner.template),
         model_kwargs={"device": aligner.device},
-        preserve=preserve or (),
+        preserve=cast("list[Preserved]", preserve or []),
         on_missing_question="raise",
     )
     return runnable.align(question, draft)

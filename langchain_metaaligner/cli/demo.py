@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,7 +22,7 @@ EXAMPLES = ("metaaligner demo", "metaaligner demo --interactive")
 _DRAFTS = Path(__file__).with_name("drafts.json")
 _OBJECTIVES = "harmless, helpful"
 
-_LESSON = """\
+_LESSON = """
 [bold]In your own chain:[/bold]
     from langchain_metaaligner import MetaAlignerRunnable
     chain = llm | MetaAlignerRunnable(objectives=["harmless", "helpful"])
@@ -54,8 +55,9 @@ def demo(
         for draft in _typed(console):
             _show_or_explain(console, draft, model, device)
         return
-    for draft in drafts():
-        _show(console, draft, model, device)
+    started = time.perf_counter()
+    alignments = [_show(console, draft, model, device) for draft in drafts()]
+    console.print(_summary(alignments, time.perf_counter() - started), highlight=False)
     console.print(_LESSON, highlight=False)
 
 
@@ -67,12 +69,22 @@ def _show_or_explain(console: Console, draft: Draft, model: str, device: str | N
         console.print(f"{error}\n", style="red", markup=False, highlight=False)
 
 
-def _show(console: Console, draft: Draft, model: str, device: str | None) -> None:
+def _summary(alignments: Sequence[Alignment], seconds: float) -> str:
+    edited = sum(alignment.decision == "edited" for alignment in alignments)
+    return (
+        f"{alignments[0].model} edited {edited} of {len(alignments)} drafts in {seconds:.1f} s, "
+        "reading its weights included. The others it left as they were, rightly or not: larger "
+        "checkpoints overlook less."
+    )
+
+
+def _show(console: Console, draft: Draft, model: str, device: str | None) -> Alignment:
     from langchain_metaaligner.cli.display import panel
 
     with console.status(f"Editing with {model} …"):
         alignment = _edited(draft, model, device)
     console.print(panel(draft.question, alignment))
+    return alignment
 
 
 def drafts() -> list[Draft]:

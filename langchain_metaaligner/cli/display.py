@@ -39,9 +39,12 @@ def panel(asked: str, alignment: Alignment) -> Panel:
     )
 
 
+STYLES = {"edited": "green", "unchanged": "blue", "kept": "yellow", "refused": "red"}
+
+
 def verdict(alignment: Alignment) -> Text:
     """The decision in a line."""
-    style = {"edited": "green", "unchanged": "blue", "kept": "yellow"}[alignment.decision]
+    style = STYLES[alignment.decision]
     text = Text(alignment.decision, style=style)
     if alignment.reason:
         text.append(f": {alignment.reason}")

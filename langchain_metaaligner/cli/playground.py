@@ -1,44 +1,76 @@
-"""``metaaligner playground``: try an aligner in the browser."""
+"""``metaaligner playground``: try aligners in the browser."""
 
 from __future__ import annotations
 
 import sys
 import threading
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
 from langchain_metaaligner.cli.options import AlignerOptions, key_values, numbers, pairs
+from langchain_metaaligner.cli.terminal import say
+from langchain_metaaligner.errors import SettingError
+
+if TYPE_CHECKING:
+    from langchain_metaaligner.edit.gate import RewardGate
 
 EXAMPLES = (
     "metaaligner playground",
     "metaaligner playground --chat openai:gpt-4o-mini",
-    "metaaligner playground --reward harmless=Ray2333/gpt2-large-harmless-reward_model",
+    "metaaligner playground --model MetaAligner/MetaAligner-HH-RLHF-1.1B --port 8000",
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chat:
+    """Which chat model the chat begins with."""
+
+    heading: ClassVar = "Chat model"
+
+    chat: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="By its init_chat_model name: openai:gpt-4o-mini."),
+    ] = ""
+    chat_option: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="Of the model, such as base_url. Repeatable."),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gate:
+    """Which reward models must find an edit better than its draft."""
+
+    heading: ClassVar = "Gate"
+
+    rewards: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--reward",
+            metavar="OBJECTIVE=MODEL",
+            help="A reward model that must find edits better: a Hub id or a folder. Repeatable.",
+        ),
+    ] = None
+    weight: Annotated[
+        list[str] | None,
+        typer.Option(metavar="OBJECTIVE=NUMBER", help="Of a reward model. Repeatable."),
+    ] = None
+    min_gain: Annotated[
+        float, typer.Option(metavar="NUMBER", help="By how much the score must rise at least.")
+    ] = 0.0
 
 
 def playground(
     aligner: AlignerOptions,
-    chat: Annotated[
-        str, typer.Option(help="A chat model by its init_chat_model name: openai:gpt-4o-mini.")
-    ] = "",
-    chat_option: Annotated[
-        list[str] | None,
-        typer.Option(help="KEY=VALUE for chat models, such as base_url. Repeatable."),
-    ] = None,
-    reward: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="OBJECTIVE=MODEL: reward models that must find an edit better. Repeatable."
-        ),
-    ] = None,
-    weight: Annotated[
-        list[str] | None, typer.Option(help="OBJECTIVE=NUMBER of those models. Repeatable.")
-    ] = None,
-    min_gain: Annotated[float, typer.Option(help="By how much the score must rise.")] = 0.0,
+    chat: Chat,
+    gate: Gate,
     port: Annotated[
         int | None,
-        typer.Option(min=1, max=65_535, help="By itself the first that is free from 7860 on."),
+        typer.Option(
+            metavar="N", min=1, max=65_535, help="By default the first that is free from 7860 on."
+        ),
     ] = None,
     browser: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
@@ -54,9 +86,9 @@ def playground(
         model=aligner.model,
         template=aligner.template,
         device=aligner.device,
-        gate=_gate(reward, weight, min_gain, aligner.device),
-        chat=chat,
-        chat_options=key_values("--chat-option", chat_option),
+        gate=_gate(gate, aligner.device),
+        chat=chat.chat,
+        chat_options=key_values("--chat-option", chat.chat_option),
     )
     with serving(build_page(options), port, browser=browser) as address:
         sys.stdout.write(
@@ -66,25 +98,18 @@ def playground(
         try:
             threading.Event().wait()
         except KeyboardInterrupt:
-            sys.stderr.write("\nThe playground has ended.\n")
+            say("\nThe playground has ended.")
 
 
-def _gate(
-    rewards: list[str] | None, weights: list[str] | None, min_gain: float, device: str | None
-) -> Any:
+def _gate(gate: Gate, device: str | None) -> RewardGate | None:
+    models, weights = pairs("--reward", gate.rewards), numbers("--weight", gate.weight)
+    if not models:
+        if weights or gate.min_gain:
+            raise SettingError("--weight and --min-gain need a gate: --reward OBJECTIVE=MODEL.")
+        return None
     from langchain_metaaligner.edit.gate import RewardGate
-    from langchain_metaaligner.errors import SettingError
     from langchain_metaaligner.rewards.load import reward_model
     from langchain_metaaligner.rewards.scorer import ObjectiveScorer
 
-    models = pairs("--reward", rewards)
-    if not models:
-        if weights or min_gain:
-            raise SettingError(
-                "--weight and --min-gain need a gate: give --reward OBJECTIVE=MODEL."
-            )
-        return None
-    scorer = ObjectiveScorer(
-        {name: reward_model(source, device) for name, source in models.items()}
-    )
-    return RewardGate(scorer, numbers("--weight", weights), min_gain)
+    scorer = ObjectiveScorer({name: reward_model(one, device) for name, one in models.items()})
+    return RewardGate(scorer, weights, gate.min_gain)

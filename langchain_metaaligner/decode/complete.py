@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import CancelledError
 
@@ -12,6 +13,7 @@ from langchain_metaaligner.decode.model import DecoderModel
 from langchain_metaaligner.decode.row import Claim, Completion, Decoding, Row
 from langchain_metaaligner.decode.scheduler import scheduler_for
 from langchain_metaaligner.decode.sharing import Request
+from langchain_metaaligner.errors import LateError
 
 Drafts = Mapping[str, str]
 """The draft of each prompt."""
@@ -24,6 +26,7 @@ def complete(
     shared: bool = True,
     drafts: Drafts | None = None,
     claim: Claim | None = None,
+    deadline: float | None = None,
 ) -> list[Completion]:
     """Answer all prompts, in as few forward passes as memory allows.
 
@@ -34,6 +37,8 @@ def complete(
         shared: whether they share forward passes with the calls of other threads.
         drafts: what the answers are expected to copy for the most part, by prompt.
         claim: who waits; by itself the thread that calls.
+        deadline: when the caller waits no longer, by `time.monotonic`; None: never. Decoding of
+            what is not complete then ends at the next pass.
 
     Returns:
         One completion per prompt, in the order of the prompts.
@@ -41,18 +46,23 @@ def complete(
     Raises:
         SettingError: when a prompt leaves no room in the model's context.
         CancelledError: when the claim lapses before all are made.
+        LateError: when they are not complete by the deadline, with those that are.
         torch.cuda.OutOfMemoryError: when a single prompt does not fit.
     """
     claim = claim or Claim()
     rows = _rows(model, prompts, decoding, drafts, claim)
     if shared:
-        model.shared.of(model, decoding).submit(Request(rows, claim)).result()
+        request = model.shared.of(model, decoding).submit(Request(rows, claim))
+        if not request.result(_left(deadline)):
+            raise _late(prompts, rows)
     else:
         scheduler = scheduler_for(model, decoding)
         scheduler.put(rows)
         while scheduler.busy:
             if claim.lapsed:
                 raise CancelledError
+            if _left(deadline) == 0:
+                raise _late(prompts, rows)
             for _, error in scheduler.turn():
                 if error is not None:
                     raise error
@@ -65,21 +75,38 @@ async def acomplete(
     decoding: Decoding,
     shared: bool = True,
     drafts: Drafts | None = None,
+    deadline: float | None = None,
 ) -> list[Completion]:
     """The async twin of `complete`; a cancelled call leaves its batch at the next pass."""
     claim = Claim()
     try:
         if not shared:
             return await run_in_executor(
-                None, complete, model, prompts, decoding, False, drafts, claim
+                None, complete, model, prompts, decoding, False, drafts, claim, deadline
             )
         rows = await run_in_executor(None, _rows, model, prompts, decoding, drafts, claim)
         request = Request(rows, claim)
-        await asyncio.wrap_future(model.shared.of(model, decoding).submit(request).done)
+        done = asyncio.wrap_future(model.shared.of(model, decoding).submit(request).done)
+        await asyncio.wait_for(done, _left(deadline))
+    except asyncio.TimeoutError:
+        claim.cancel()
+        raise _late(prompts, rows) from None
     except asyncio.CancelledError:
         claim.cancel()
         raise
     return [row.completion() for row in request.rows]
+
+
+def _left(deadline: float | None) -> float | None:
+    return None if deadline is None else max(0.0, deadline - time.monotonic())
+
+
+def _late(prompts: Sequence[str], rows: Sequence[Row]) -> LateError:
+    """The error of a call that is late, with the answers that are complete."""
+    return LateError(
+        (prompt, None if row.open else row.completion())
+        for prompt, row in zip(prompts, rows, strict=True)
+    )
 
 
 def _rows(

@@ -37,10 +37,6 @@ class GuidedRow:
         self._sides: list[Side] = []
         self._shown: list[list[int]] = [[]]
 
-    def skip(self, tokens: int) -> None:
-        """Leave out the first tokens, whose keys and values were kept."""
-        self.unread = self.unread[tokens:]
-
     def beginning(self) -> list[int]:
         """What of the prompt may be kept once it was read, told only once: all before its draft.
 
@@ -108,7 +104,7 @@ class GuidedRow:
             if guess != tokens[-1]:
                 break
             tokens.append(following)
-        self._learn(tokens)
+        self._learn(tokens, made)
         behind = len(self.unread) + before
         self.pointer.follow(tokens)
         if self.place is not None:
@@ -118,13 +114,14 @@ class GuidedRow:
         self.unread = tokens[-1:]
         return range(behind, behind + len(tokens) - 1) if before else range(0)
 
-    def _learn(self, tokens: Sequence[int]) -> None:
+    def _learn(self, tokens: Sequence[int], made: Sequence[int]) -> None:
         """Take note of what the guesses were worth, also of those that were not shown."""
         right = 0
         for guess, token in zip(self._guess, tokens, strict=False):
             if guess != token:
                 break
             right += 1
+        self.pointer.heed(made[: len(self._shown[0])], right)
         tried = min(len(self._guess), len(tokens))
         self.record.verified(self.pointer.foretold, right, tried)
         for kind, side in self._sides:

@@ -72,19 +72,11 @@ class LookupLoop:
             numbers = self._model.prefixes.find(guided.unread[:-1], row.decoding.tenant)
             if numbers is not None:
                 kept[len(self._rows)] = numbers
-                guided.skip(numbers.shape[3])
+                guided.unread = guided.unread[numbers.shape[3] :]
             self._rows.append(guided)
         if kept:
             self._cache.write(kept, max(guided.length for guided in self._rows))
         return []
-
-    def _keep(self) -> None:
-        """Keep what prompts begin with that were read for the first time."""
-        for place, guided in enumerate(self._rows):
-            beginning = guided.beginning()
-            if beginning:
-                read = partial(self._cache.read, place)
-                self._model.prefixes.keep(beginning, read, guided.row.decoding.tenant)
 
     def step(self) -> list[Row]:
         """One forward pass over all rows.
@@ -92,6 +84,7 @@ class LookupLoop:
         Returns:
             The rows that it completed.
         """
+        started = time.perf_counter()
         most = min(self._guesses, max(_FEW, _LOOKED_AT // max(1, len(self._rows))))
         offers = [guided.propose(most) for guided in self._rows]
         chains = [chances for offer in offers for chances in offer]
@@ -100,13 +93,17 @@ class LookupLoop:
             guided.feed(list(islice(numbers, len(offer))))
             for guided, offer in zip(self._rows, offers, strict=True)
         ]
-        made = self._forward(feeds)
-        self._keep()
-        for at, (guided, feed, tokens) in enumerate(zip(self._rows, feeds, made, strict=True)):
-            if right := guided.take(tokens):
-                self._cache.shift(
-                    at, feed.start + right.start, feed.start + feed.first + 1, len(right)
-                )
+        made, waited = self._forward(feeds)
+        for at, (guided, feed, new) in enumerate(zip(self._rows, feeds, made, strict=True)):
+            if beginning := guided.beginning():
+                read, tenant = partial(self._cache.read, at), guided.row.decoding.tenant
+                self._model.prefixes.keep(beginning, read, tenant)
+            if right := guided.take(new):
+                to = feed.start + feed.first + 1
+                self._cache.shift(at, feed.start + right.start, to, len(right))
+        # What is computed here for the sake of guesses is part of their price.
+        tokens = sum(len(feed.ids) for feed in feeds)
+        self._model.pace.passed(tokens, time.perf_counter() - started - waited)
         return self._leave()
 
     def drop(self, row: Row) -> None:
@@ -114,8 +111,12 @@ class LookupLoop:
         self._leave(dropped=row)
 
     @torch.inference_mode()
-    def _forward(self, feeds: Sequence[Feed]) -> list[list[int]]:
-        """What the model makes after each token of a row's feed, from its ``first`` on."""
+    def _forward(self, feeds: Sequence[Feed]) -> tuple[list[list[int]], float]:
+        """What the model makes after each token of a row's feed, from its ``first`` on.
+
+        Returns:
+            The tokens, and the seconds that this waited for another pass on the same weights.
+        """
         choose = None
         if any(guided.place for guided in self._rows):
             favoured = [guided.favoured() for guided in self._rows]
@@ -127,12 +128,10 @@ class LookupLoop:
             choose = partial(
                 dialled, favoured=list(chain.from_iterable(favoured)), caution=cautions
             )
+        before = time.perf_counter()
         with self._model.generating:
-            before = time.perf_counter()
-            made = packed(self._model.model, self._cache, feeds, choose)
-            tokens = sum(len(feed.ids) for feed in feeds)
-            self._model.pace.passed(tokens, time.perf_counter() - before)
-        return made
+            waited = time.perf_counter() - before
+            return packed(self._model.model, self._cache, feeds, choose), waited
 
     def _leave(self, dropped: Row | None = None) -> list[Row]:
         """Take out the rows that are complete; the last rows move into their places."""

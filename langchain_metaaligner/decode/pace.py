@@ -6,6 +6,7 @@ import bisect
 import threading
 from collections.abc import Sequence
 from itertools import accumulate
+from operator import mul, neg
 from typing import NamedTuple
 
 STEADY = 8
@@ -61,6 +62,9 @@ class Costs(NamedTuple):
 class Pace:
     """What guesses and passes of one checkpoint were worth so far; for any number of threads.
 
+    Attributes:
+        costs: what passes took so far.
+
     >>> pace = Pace()
     >>> for seconds in (0.5, 0.2):  # the first pass of its size also pays for what is prepared
     ...     pace.passed(8, seconds)
@@ -73,15 +77,10 @@ class Pace:
         self._passes = 0
         self._measured: dict[int, int] = {}
         self._seconds: dict[int, float] = {}
-        self._costs = Costs()
+        self.costs = Costs()
         # (right, tried) after 0, 1, … right guesses in a row: a beginning to be corrected soon.
         self._guesses = [(0.6 + 0.04 * state, 1.0) for state in range(STEADY + 1)]
         self._sides = {kind: (chance, 1.0) for kind, chance in SIDES.items()}
-
-    @property
-    def costs(self) -> Costs:
-        """What passes took so far."""
-        return self._costs
 
     def passed(self, tokens: int, seconds: float) -> None:
         """Take note of what a pass over ``tokens`` tokens took."""
@@ -95,30 +94,33 @@ class Pace:
             known = self._seconds.get(size, seconds)
             weight = _FASTER if seconds < known else _SLOWER
             self._seconds[size] = weight * seconds + (1 - weight) * known
-            for old in [one for one in self._seconds if self._forgotten(one)]:
-                del self._seconds[old]  # it may have been bad luck, or other times
+            self._seconds = {  # one that is long ago may have been bad luck, or other times
+                size: seconds
+                for size, seconds in self._seconds.items()
+                if self._passes - self._measured[size] <= _MEMORY
+            }
             sizes = tuple(sorted(self._seconds))
             falling = accumulate((self._seconds[one] for one in reversed(sizes)), min)
-            self._costs = Costs(sizes, tuple(falling)[::-1])
-
-    def _forgotten(self, size: int) -> bool:
-        return self._passes - self._measured[size] > _MEMORY
+            self.costs = Costs(sizes, tuple(falling)[::-1])
 
     def cost(self, tokens: int) -> float:
         """Seconds that a pass over ``tokens`` tokens may take (`Costs.of`)."""
-        return self._costs.of(tokens)
+        return self.costs.of(tokens)
 
     def chance(self, foretold: int) -> float:
         """How likely the next guess is right, after ``foretold`` right ones in a row."""
         right, tried = self._guesses[min(foretold, STEADY)]
         return right / tried
 
-    def learned(self, foretold: int, right: bool) -> None:
-        """Take note of one guess made after ``foretold`` right ones in a row."""
-        state = min(foretold, STEADY)
+    def chances(self) -> list[float]:
+        """The same after 0, 1, … `STEADY` right ones."""
+        return [right / tried for right, tried in self._guesses]
+
+    def learned(self, state: int, right: bool, number: int = 1) -> None:
+        """Take note of ``number`` guesses made after ``state`` right ones in a row."""
         with self._lock:
-            before, tried = self._guesses[state]
-            self._guesses[state] = (_FADING * before + right, _FADING * tried + 1.0)
+            known = self._guesses[min(state, STEADY)]
+            self._guesses[min(state, STEADY)] = faded(known, right, number, _FADING)
 
     def side_chance(self, kind: str) -> float:
         """How likely a guess of a kind of `SIDES` is right."""
@@ -128,12 +130,30 @@ class Pace:
     def learned_side(self, kind: str, right: bool) -> None:
         """Take note of one guess of such a kind."""
         with self._lock:
-            before, tried = self._sides[kind]
-            self._sides[kind] = (_FADING * before + right, _FADING * tried + 1.0)
+            self._sides[kind] = faded(self._sides[kind], right, 1, _FADING)
 
     def after_fork(self) -> None:
         """Go on in a child process, where the thread that held the lock is no more."""
         self._lock = threading.Lock()
+
+
+def faded(
+    known: tuple[float, float], right: bool, number: int, fading: float
+) -> tuple[float, float]:
+    """How many guesses were right and how many were tried, with ``number`` more of one kind.
+
+    Args:
+        known: both numbers so far.
+        right: whether the new ones were.
+        number: how many there are.
+        fading: what each leaves of those before it.
+
+    >>> faded((2.0, 4.0), True, 2, 0.5)
+    (2.0, 2.5)
+    """
+    left = fading**number
+    new = (1 - left) / (1 - fading)
+    return left * known[0] + new * right, left * known[1] + new
 
 
 class Record:
@@ -141,8 +161,7 @@ class Record:
 
     def __init__(self, pace: Pace) -> None:
         self._pace = pace
-        self._right = [0.0] * (STEADY + 1)
-        self._tried = [0.0] * (STEADY + 1)
+        self._guesses = [(0.0, 0.0)] * (STEADY + 1)
 
     def reaches(self, foretold: int, most: int) -> list[float]:
         """How likely the first, the second, … guess comes true, ``most`` of them at most.
@@ -151,14 +170,13 @@ class Record:
             foretold: right guesses in a row so far.
             most: how many guesses there are.
         """
-        chances = [self._chance(min(foretold + step, STEADY)) for step in range(STEADY + 1)]
-        reaches, reached = list[float](), 1.0
-        for depth in range(most):
-            reached *= chances[min(depth, STEADY)]
-            if reached < _HOPELESS:
-                break
-            reaches.append(reached)
-        return reaches
+        chances = [
+            (right + _TRUST * shared) / (tried + _TRUST)
+            for (right, tried), shared in zip(self._guesses, self._pace.chances(), strict=True)
+        ][min(foretold, STEADY) :]
+        steady = chances[-1:] * max(0, most - len(chances))
+        reaches = list(accumulate((chances + steady)[:most], mul))
+        return reaches[: bisect.bisect_right(reaches, -_HOPELESS, key=neg)]
 
     def side_reaches(self, kind: str, most: int) -> list[float]:
         """The same for guesses of a kind of `SIDES`, which have foretold nothing yet."""
@@ -173,15 +191,18 @@ class Record:
             right: how many came true.
             guesses: how many there were.
         """
-        for depth in range(min(right + 1, guesses)):
-            state, came_true = min(foretold + depth, STEADY), depth < right
-            self._right[state] = _ROW_FADING * self._right[state] + came_true
-            self._tried[state] = _ROW_FADING * self._tried[state] + 1.0
-            self._pace.learned(state, came_true)
+        state = min(foretold, STEADY)
+        right, wrong = min(right, guesses), right < guesses
+        while right:
+            number = 1 if state < STEADY else right  # the steady state takes all others at once
+            self._learn(state, True, number)
+            right, state = right - number, min(state + 1, STEADY)
+        if wrong:
+            self._learn(state, False, 1)
 
-    def _chance(self, state: int) -> float:
-        shared = self._pace.chance(state)
-        return (self._right[state] + _TRUST * shared) / (self._tried[state] + _TRUST)
+    def _learn(self, state: int, right: bool, number: int) -> None:
+        self._guesses[state] = faded(self._guesses[state], right, number, _ROW_FADING)
+        self._pace.learned(state, right, number)
 
 
 def rounded_up(tokens: int) -> int:

@@ -31,6 +31,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
@@ -74,7 +75,7 @@ class Feed(NamedTuple):
 
 def packed(
     model: Any,
-    cache: SlotCache,
+    kept: SlotCache,
     feeds: Sequence[Feed],
     choose: Callable[[torch.Tensor], torch.Tensor] | None = None,
 ) -> list[list[int]]:
@@ -83,7 +84,7 @@ def packed(
     Args:
         model: a causal language model. Its modules and its config are the caller's own, as this
             puts in another attention for the time of the pass (`models.twin`).
-        cache: keys and values of the rows so far; those of the feeds are added.
+        kept: keys and values of the rows so far; those of the feeds are added.
         feeds: what each row reads, in the order of the cache.
         choose: makes token ids of the logits of all places that are asked for, row after row; None
             takes the likeliest.
@@ -107,7 +108,7 @@ def packed(
     # up goes to a slot that nobody sees.
     reach = max(slots) + 1
     filled = rounded_up(len(ids)) - len(ids)
-    cache.expect(
+    kept.expect(
         torch.tensor(rows + [0] * filled, device=device),
         torch.tensor(slots + [reach] * filled, device=device),
         len(feeds),
@@ -124,7 +125,7 @@ def packed(
             use_cache=True,
             logits_to_keep=torch.tensor(asked, device=device),
             spans=_spans(feeds, offsets, device),
-            **{_cache_argument(type(model)): cache},
+            **{_cache_argument(type(model).forward): kept},
         ).logits
     finally:
         config._attn_implementation = before
@@ -133,15 +134,13 @@ def packed(
     return [made[start:end] for start, end in pairwise(ends)]
 
 
-def _cache_argument(kind: Any) -> str:
-    """What a model calls its cache: ``past_key_values`` is ``cache`` from transformers 5.24 on."""
-    if kind not in _CACHE_ARGUMENTS:
-        parameters = inspect.signature(kind.forward).parameters
-        _CACHE_ARGUMENTS[kind] = "cache" if "cache" in parameters else "past_key_values"
-    return _CACHE_ARGUMENTS[kind]
+@cache
+def _cache_argument(forward: Any) -> str:
+    """What a model calls its cache: ``past_key_values`` is ``cache`` from transformers 5.24 on.
 
-
-_CACHE_ARGUMENTS: dict[Any, str] = {}  # by class of model: reading a signature takes 50 µs a pass
+    It is asked once for a class of model: reading a signature takes 50 µs a pass.
+    """
+    return "cache" if "cache" in inspect.signature(forward).parameters else "past_key_values"
 
 
 @dataclass(frozen=True)

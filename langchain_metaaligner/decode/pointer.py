@@ -13,7 +13,7 @@ fool", the edit so far "the pump is":
 from __future__ import annotations
 
 import bisect
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from langchain_metaaligner.decode.pace import STEADY
@@ -82,6 +82,7 @@ class Pointer:
         self._made: list[int] = []
         self._pairs: dict[tuple[int, int], int] = {}  # what followed two tokens of the edit, where
         self._rivals: list[Side] = []
+        self._wishes: dict[int, int] = {}  # what the model would write at places of the draft
         self._tail: list[int] = []
         self._places: dict[int, list[int]] = {}
         for place, token in enumerate(source):
@@ -92,8 +93,44 @@ class Pointer:
         """The tokens that would come next if the edit went on as it does, at most ``most``."""
         if self._phrase:
             return self._phrase[:most]
-        end = self._end if self._at <= self._end else len(self._source)
-        return list(self._source[self._at : min(self._at + most, end)])
+        return [token for token, _ in self._course(most)]
+
+    def _course(self, most: int) -> Iterator[tuple[int, int]]:
+        """Tokens of the source from here on, each with its place, as they are or as wished."""
+        at, end = self._at, self._end if self._at <= self._end else len(self._source)
+        for _ in range(most):
+            if at >= end:
+                return
+            token = self._wishes.get(at)
+            if token is None:
+                yield self._source[at], at
+                at += 1
+                continue
+            yield token, at
+            places = self._places.get(token, [])
+            ahead = places[bisect.bisect_right(places, at) :][:1]
+            # As if all up to there was taken out, or as if a token was replaced.
+            at = ahead[0] + 1 if ahead and ahead[0] < min(end, at + _REACH) else at + 1
+
+    def heed(self, wishes: Sequence[int], right: int) -> None:
+        """Take note of what the model would have written further on in the draft.
+
+        Behind a guess that was wrong it has read the draft as it was. Where it would have left it
+        there too, it mostly does so once it gets there: then that costs no pass of its own.
+
+        Args:
+            wishes: what the model makes in place of the first, the second, … token of `guess`.
+            right: how many of these guesses came true.
+        """
+        if self._phrase:
+            return
+        for (_, place), wish in list(zip(self._course(len(wishes)), wishes, strict=False))[
+            right + 1 :
+        ]:
+            if place < self._end and wish != self._source[place]:
+                self._wishes[place] = wish
+            else:
+                self._wishes.pop(place, None)
 
     def sides(self, most: int) -> list[Side]:
         """What else may come next, the likeliest first, at most ``most`` tokens of each.

@@ -195,18 +195,15 @@ class Row:
 
     def extend(self, new: Iterable[int]) -> None:
         """Take ids that the model made, up to the end of sequence or the first stop text."""
+        stop = self.decoding.stop
         for token in new:
             if token in self.model.eos_ids:
                 self.ended = True
                 return
             self.ids.append(token)
-            if self._stopped():
+            if stop and self.decoding.cut(self.model.decode(self.ids)) is not None:
                 self.ended = True
                 return
-
-    def _stopped(self) -> bool:
-        stop = self.decoding.stop
-        return bool(stop) and self.decoding.cut(self.model.decode(self.ids)) is not None
 
     def completion(self) -> Completion:
         """The answer as it stands."""

@@ -126,7 +126,7 @@ class Scheduler:
 
     def put(self, rows: Iterable[Row]) -> None:
         """Add the rows of one caller. They wait for no later caller."""
-        self._add(_Group(_by_length(rows)), last=True)
+        self._add(_Group(sorted(rows, key=lambda row: len(row.tokens))), last=True)
 
     def _add(self, group: _Group, last: bool) -> None:
         if not group.waiting:
@@ -178,7 +178,7 @@ class Scheduler:
             return [*complete, Settled(struck[0], error)]
         if memory:
             self._most = max(1, len(struck) // 2)
-            self._add(_Group(_by_length(struck)), last=False)
+            self._add(_Group(sorted(struck, key=lambda row: len(row.tokens))), last=False)
         else:
             self._suspects.extend(struck)
         return complete
@@ -214,10 +214,6 @@ class Scheduler:
         longest = max(len(row.tokens) + row.room for row in rows)
         room = self._loop.room(longest)
         return len(rows) == 1 or room is None or len(rows) <= room
-
-
-def _by_length(rows: Iterable[Row]) -> list[Row]:
-    return sorted(rows, key=lambda row: len(row.tokens))
 
 
 def scheduler_for(model: DecoderModel, decoding: Decoding) -> Scheduler:

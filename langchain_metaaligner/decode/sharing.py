@@ -15,7 +15,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError, Future, wait
 from functools import partial
 
 from langchain_metaaligner.decode.model import DecoderModel
@@ -50,14 +50,24 @@ class Request:
         self.done: Future[None] = Future()
         self.open = set(self.rows)
 
-    def result(self) -> None:
+    def result(self, seconds: float | None = None) -> bool:
         """Wait until all rows are complete. An interrupted wait cancels the request.
+
+        Args:
+            seconds: how long, at most; then the request is cancelled as well.
+
+        Returns:
+            Whether they are complete.
 
         Raises:
             Exception: whatever ended one of the rows.
         """
         try:
+            if wait([self.done], seconds).not_done:
+                self.claim.cancel()
+                return False
             self.done.result()
+            return True
         except BaseException:  # also Ctrl-C: nobody waits for these rows any more
             self.claim.cancel()
             raise

@@ -110,8 +110,15 @@ class _SlotLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
 
     def grow(self, rows: int, length: int) -> None:
         """Have room for so many rows and tokens."""
-        self.k = _grown(self.k, rows, length)
-        self.v = _grown(self.v, rows, length)
+        have_rows, _, have_length, _ = self.k.shape
+        if rows <= have_rows and length <= have_length:
+            return
+        rows, length = max(rows, have_rows), max(-(-length // _BLOCK) * _BLOCK, have_length)
+        before = self.k, self.v
+        self.k, self.v = (
+            slots.new_zeros(rows, slots.shape[1], length, slots.shape[3]) for slots in before
+        )
+        self.k[:have_rows, :, :have_length], self.v[:have_rows, :, :have_length] = before
 
     def get_seq_length(self) -> int:
         """0: positions are always given."""
@@ -124,14 +131,3 @@ class _SlotLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
     def get_max_length(self) -> int:
         """-1: there is no limit."""
         return -1
-
-
-def _grown(slots: torch.Tensor, rows: int, length: int) -> torch.Tensor:
-    """The slots, with room for so many rows and tokens."""
-    have_rows, heads, have_length, size = slots.shape
-    if rows <= have_rows and length <= have_length:
-        return slots
-    blocks = -(-length // _BLOCK)
-    grown = slots.new_zeros(max(rows, have_rows), heads, max(blocks * _BLOCK, have_length), size)
-    grown[:have_rows, :, :have_length] = slots
-    return grown

@@ -16,6 +16,7 @@ from langchain_metaaligner.edit.ask import aask, ask, outcome, prepare
 from langchain_metaaligner.edit.exchange import Question, read, read_question
 from langchain_metaaligner.edit.node import AlignerNode, objectives_of_request
 from langchain_metaaligner.edit.options import AlignerSettings, EditOptions
+from langchain_metaaligner.edit.places import Places
 from langchain_metaaligner.edit.plan import Edit
 from langchain_metaaligner.edit.record import Alignment
 from langchain_metaaligner.edit.requests import requested_objectives
@@ -35,6 +36,32 @@ class Aligner(AlignerSettings):
     def _renew(self) -> None:
         super()._renew()
         upstream.watch(self)  # prompts are captured from now on, for ``llm | aligner``
+
+    def warm_up(self) -> Alignment:
+        """Load the model and the gate, and run one edit, so that no request waits for that.
+
+        A service calls it before it says that it is ready. No time limit applies.
+
+        Returns:
+            The record of that edit, whatever came of it.
+
+        Raises:
+            Exception: what the model, a check or the gate raised, whatever ``on_failure`` says.
+        """
+        options = self._without_limits()
+        edit = prepare(WARM_UP, {}, options)
+        ask([edit], options)
+        return _or_raised(edit)
+
+    async def awarm_up(self) -> Alignment:
+        """The async twin of `warm_up`."""
+        options = await run_in_executor(None, self._without_limits)
+        edit = await run_in_executor(None, prepare, WARM_UP, {}, options)
+        await aask([edit], options)
+        return _or_raised(edit)
+
+    def _without_limits(self) -> EditOptions:
+        return replace(self.options, timeout=None, places=Places(), on_failure="original")
 
     def as_node(self, draft: Any = None, *, key: str = "messages") -> Runnable[Any, Any]:
         """A node for a LangGraph graph, which updates the answer and nothing else.
@@ -154,6 +181,16 @@ class Aligner(AlignerSettings):
 
     def _written(self, edit: Edit) -> Any:
         return edit.shape.write(outcome(edit, self.options))
+
+
+WARM_UP = replace(read("Nine minutes, obviously."), question="How long do I boil an egg?")
+"""What is edited to warm an aligner up."""
+
+
+def _or_raised(edit: Edit) -> Alignment:
+    if edit.error is not None:
+        raise edit.error
+    return edit.record
 
 
 def or_error(function: Callable[..., T], *args: Any) -> T | Exception:

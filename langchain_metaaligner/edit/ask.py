@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from langchain_core.runnables import RunnableConfig
 
+from langchain_metaaligner.edit.deadline import NEVER, Deadline
 from langchain_metaaligner.edit.editor import ModelFailureError
 from langchain_metaaligner.edit.exchange import Exchange
-from langchain_metaaligner.edit.loop import Elsewhere, Here, finished
+from langchain_metaaligner.edit.loop import Caller, Elsewhere, Here, finished
 from langchain_metaaligner.edit.options import EditOptions
 from langchain_metaaligner.edit.plan import EXPLICIT_FORMS, Edit, plan
 from langchain_metaaligner.edit.record import Alignment
+from langchain_metaaligner.edit.unedited import is_unedited, refuse_kept, tell_kept
 from langchain_metaaligner.edit.verdict import (
-    HARMLESS,
+    BUSY,
     NO_QUESTION,
     TOO_LONG,
     UNTOUCHED,
     failure,
     keep,
     settle,
-    tell_kept,
 )
-from langchain_metaaligner.errors import EditRejectedError, MissingQuestionError
+from langchain_metaaligner.errors import EditRejectedError, LateError, MissingQuestionError
 
 
 def prepare(exchange: Exchange, config: RunnableConfig, options: EditOptions) -> Edit:
@@ -42,10 +44,16 @@ def prepare(exchange: Exchange, config: RunnableConfig, options: EditOptions) ->
         template=options.template.name,
     )
     edit = Edit(
-        exchange.shape, config, record, context=exchange.context, objectives=options.objectives
+        exchange.shape,
+        config,
+        record,
+        context=exchange.context,
+        objectives=options.objectives,
+        deadline=Deadline(options.timeout),
     )
     if exchange.untouched:
-        edit.record = keep(record, UNTOUCHED[exchange.untouched])
+        asked = options.template.question_text(exchange.question or "")
+        edit.record = keep(replace(record, question=asked), UNTOUCHED[exchange.untouched])
     else:
         _plan(edit, exchange, options)
     return edit
@@ -53,7 +61,12 @@ def prepare(exchange: Exchange, config: RunnableConfig, options: EditOptions) ->
 
 def _plan(edit: Edit, exchange: Exchange, options: EditOptions) -> None:
     try:
-        planned = plan(exchange, options.template, options.aspects, options.editor.fits)
+        planned = edit.deadline.call(
+            plan, exchange, options.template, options.aspects, options.editor.fits
+        )
+    except LateError as late:  # the weights are read for the first time
+        edit.record = keep(edit.record, failure(late))
+        return
     except ModelFailureError as failed:  # its tokenizer: a failing model leaves the draft
         edit.error = failed.error
         edit.record = keep(edit.record, failure(failed.error))
@@ -76,35 +89,44 @@ def ask(edits: Sequence[Edit | Exception], options: EditOptions) -> None:
     Raises:
         MetaAlignerError: if the model or the gate shows a mistake of the caller.
     """
-    asked = _asked(edits)
-    if asked:
-        started = time.perf_counter()
-        replies = options.editor.ask(*_prompts(asked, options))
-        seconds = time.perf_counter() - started
-        finished(settle(asked, replies, seconds, options, Here))
-    tell_kept(edits)
+    finished(_answer(edits, options, Here))
 
 
 async def aask(edits: Sequence[Edit | Exception], options: EditOptions) -> None:
     """The async twin of `ask`."""
-    asked = _asked(edits)
-    if asked:
-        started = time.perf_counter()
-        replies = await options.editor.aask(*_prompts(asked, options))
-        seconds = time.perf_counter() - started
-        await settle(asked, replies, seconds, options, Elsewhere)
+    await _answer(edits, options, Elsewhere)
+
+
+async def _answer(
+    edits: Sequence[Edit | Exception], options: EditOptions, callers: type[Here] | type[Elsewhere]
+) -> None:
+    asked = [edit for edit in edits if isinstance(edit, Edit) and edit.prompt is not None]
+    caller = callers(asked[0].deadline if asked else NEVER)
+    with admitted(asked, options) as edited:
+        if edited:
+            await _attempt(edited, options, caller)
     tell_kept(edits)
+    if options.on_failure == "refuse":
+        await refuse_kept(edits, options, callers())
 
 
-def _asked(edits: Sequence[Edit | Exception]) -> list[Edit]:
-    return [edit for edit in edits if isinstance(edit, Edit) and edit.prompt is not None]
+@contextmanager
+def admitted(asked: Sequence[Edit], options: EditOptions) -> Iterator[Sequence[Edit]]:
+    """Those answers for which there is a place, for as long as the block lasts."""
+    with options.places.taken(len(asked)) as number:
+        for edit in asked[number:]:
+            edit.prompt, edit.record = None, keep(edit.record, BUSY)
+        yield asked[:number]
 
 
-def _prompts(
-    asked: Sequence[Edit], options: EditOptions
-) -> tuple[list[str], list[str], list[RunnableConfig]]:
-    rows = [edit for edit in asked for _ in range(options.candidates)]
-    return [str(e.prompt) for e in rows], [e.draft for e in rows], [e.config for e in rows]
+async def _attempt(edits: Sequence[Edit], options: EditOptions, caller: Caller) -> None:
+    """Ask the model for the edits of some answers, and settle them."""
+    started = time.perf_counter()
+    rows = [edit for edit in edits for _ in range(options.candidates)]
+    prompts = [str(edit.prompt) for edit in rows]
+    drafts, configs = [edit.draft for edit in rows], [edit.config for edit in rows]
+    replies = await caller.ask(options.editor, (prompts, drafts, configs))
+    await settle(edits, replies, time.perf_counter() - started, options, caller)
 
 
 def outcome(edit: Edit, options: EditOptions) -> Alignment:
@@ -113,8 +135,6 @@ def outcome(edit: Edit, options: EditOptions) -> Alignment:
     Raises:
         EditRejectedError: if the answer could not be edited, under ``on_failure="raise"``.
     """
-    record = edit.record
-    refused = record.decision == "kept" and record.reason not in HARMLESS
-    if refused and options.on_failure == "raise":
-        raise EditRejectedError(record) from edit.error
-    return record
+    if options.on_failure == "raise" and is_unedited(edit.record):
+        raise EditRejectedError(edit.record) from edit.error
+    return edit.record

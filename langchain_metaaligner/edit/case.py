@@ -140,7 +140,7 @@ class BoundCheck:
         """The arguments for one edit."""
         return [facts[name] for name in self.facts]
 
-    async def judge(self, case: Case, caller: type[Caller], limit: float | None) -> Judgement:
+    async def judge(self, case: Case, caller: Caller, limit: float | None) -> Judgement:
         """What the check says of one edit, which no stream of messages shows.
 
         Args:
@@ -157,7 +157,7 @@ class BoundCheck:
         bound = functools.partial(self.function, *self.fill(facts), **keywords)
         with runs_unseen():
             try:
-                return judgement_of(self, await caller.call_within(limit, bound))
+                return judgement_of(self, await caller.call(bound, seconds=limit))
             except TimeLimitError:
                 return Refusal("timeout", f"The check {self.name} took over {limit:g} seconds.")
 

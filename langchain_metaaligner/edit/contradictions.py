@@ -25,8 +25,25 @@ def require_consistent(settings: AlignerSettings) -> None:
         raise SettingError(
             'A gate needs the whole edit: streaming="live" would have shown it. Use "checked".'
         )
+    _require_refusable(settings)
     if settings.candidates > 1:
         _require_different_candidates(settings)
+
+
+def _require_refusable(settings: AlignerSettings) -> None:
+    refusal = settings.refusal
+    if refusal is not None and settings.on_failure != "refuse":
+        raise SettingError(
+            f"refusal= was given with on_failure={settings.on_failure!r}, under which nobody sees "
+            'it. Add on_failure="refuse", or leave it out.'
+        )
+    if isinstance(refusal, str) and not refusal.strip():
+        raise SettingError("refusal is a blank text. Say what the user is to see in its place.")
+    if settings.on_failure == "refuse" and settings.streaming == "live":
+        raise SettingError(
+            'on_failure="refuse" needs the whole edit: streaming="live" would have shown it before '
+            'it is refused. Use "checked".'
+        )
 
 
 def _require_different_candidates(settings: AlignerSettings) -> None:

@@ -21,11 +21,16 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.base import RunnableBindingBase
 from langchain_core.runnables.fallbacks import RunnableWithFallbacks
 
+from langchain_metaaligner.edit.deadline import NEVER, Deadline
 from langchain_metaaligner.edit.generations import Apart, Generations
+from langchain_metaaligner.edit.in_time import Waiting, ain_time, in_time
 from langchain_metaaligner.edit.question import EDITING_TAG
 from langchain_metaaligner.edit.unseen import NOSTREAM
 from langchain_metaaligner.errors import MetaAlignerError
 from langchain_metaaligner.models.editing_llm import EditingLLM, no_inherited_limit
+
+Rows = tuple[Sequence[str], Sequence[str], Sequence[RunnableConfig]]
+"""Prompts, the draft in each of them, and the configs of the calls that brought them."""
 
 CUT_OFF = ("length", "max_tokens", "max_output_tokens", "model_length")
 """What providers call the end of an output at its limit of tokens, in lower case."""
@@ -154,7 +159,11 @@ class Editor:
             raise ModelFailureError(error) from error
 
     def ask(
-        self, prompts: Sequence[str], drafts: Sequence[str], configs: Sequence[RunnableConfig]
+        self,
+        prompts: Sequence[str],
+        drafts: Sequence[str],
+        configs: Sequence[RunnableConfig],
+        deadline: Deadline = NEVER,
     ) -> list[Reply | Exception]:
         """The replies to all prompts; an exception in the place of each that failed.
 
@@ -162,42 +171,66 @@ class Editor:
             prompts: the edit prompts.
             drafts: the draft in each of them, as it stands there.
             configs: of the calls that brought them.
+            deadline: when they are to be there; what is not is a `LateError`.
         """
         reports = self._reports(prompts)
-        with no_inherited_limit():
+        inner_configs = _configs(configs, reports)
+        options = self._told(prompts, drafts, deadline)
+
+        def call(rows: slice) -> list[Any]:
             try:
                 outputs = self._asked.batch(
-                    list(prompts),
-                    _configs(configs, reports),
-                    return_exceptions=True,
-                    **self._told(prompts, drafts),
+                    list(prompts[rows]), inner_configs[rows], return_exceptions=True, **options
                 )
             except Exception as error:  # a failing model leaves the drafts
-                outputs = [error] * len(prompts)
-        return _replies(outputs, reports)
+                outputs = [error] * len(prompts[rows])
+            return _one_for_each(prompts[rows], outputs)
+
+        with no_inherited_limit():
+            outputs = in_time(call, len(prompts), self._waiting(configs, deadline))
+        return [reply_of(*row) for row in zip(outputs, reports, strict=True)]
 
     async def aask(
-        self, prompts: Sequence[str], drafts: Sequence[str], configs: Sequence[RunnableConfig]
+        self,
+        prompts: Sequence[str],
+        drafts: Sequence[str],
+        configs: Sequence[RunnableConfig],
+        deadline: Deadline = NEVER,
     ) -> list[Reply | Exception]:
         """The async twin of `ask`."""
         reports = self._reports(prompts)
-        with no_inherited_limit():
+        inner_configs = _configs(configs, reports)
+        options = self._told(prompts, drafts, deadline)
+
+        async def call(rows: slice) -> list[Any]:
             try:
                 outputs = await self._asked.abatch(
-                    list(prompts),
-                    _configs(configs, reports),
-                    return_exceptions=True,
-                    **self._told(prompts, drafts),
+                    list(prompts[rows]), inner_configs[rows], return_exceptions=True, **options
                 )
             except Exception as error:  # as above
-                outputs = [error] * len(prompts)
-        return _replies(outputs, reports)
+                outputs = [error] * len(prompts[rows])
+            return _one_for_each(prompts[rows], outputs)
 
-    def _told(self, prompts: Sequence[str], drafts: Sequence[str]) -> dict[str, Any]:
-        """The drafts, for a model that edits sooner when it knows them (`EditingLLM.batch`)."""
+        with no_inherited_limit():
+            outputs = await ain_time(call, len(prompts), self._waiting(configs, deadline))
+        return [reply_of(*row) for row in zip(outputs, reports, strict=True)]
+
+    def _told(
+        self, prompts: Sequence[str], drafts: Sequence[str], deadline: Deadline
+    ) -> dict[str, Any]:
+        """What a model of ours is told beside the prompts (`EditingLLM.batch`)."""
         if not isinstance(self._inner, EditingLLM):
             return {}
-        return {"drafts": dict(zip(prompts, drafts, strict=True))}
+        told: dict[str, Any] = {"drafts": dict(zip(prompts, drafts, strict=True))}
+        return told if deadline.at is None else {**told, "deadline": deadline.at}
+
+    def _waiting(self, configs: Sequence[RunnableConfig], deadline: Deadline) -> Waiting:
+        return Waiting(
+            deadline,
+            apart=not isinstance(self._inner, BaseLLM),
+            told=isinstance(self._inner, EditingLLM),
+            at_once=configs[0].get("max_concurrency") if configs else None,
+        )
 
     def told(self, draft: str) -> dict[str, Any]:
         """The draft of one prompt, as an option of ``stream`` and ``astream``."""
@@ -228,13 +261,12 @@ def _configs(
     return [model_config(*row) for row in zip(configs, reports, strict=True)]
 
 
-def _replies(
-    outputs: Sequence[Any], reports: Sequence[CompletionReport | None]
-) -> list[Reply | Exception]:
-    if len(outputs) != len(reports):
-        error = ValueError(f"The model gave {len(outputs)} texts for {len(reports)}.")
-        return [error] * len(reports)
-    return [reply_of(*row) for row in zip(outputs, reports, strict=True)]
+def _one_for_each(prompts: Sequence[str], outputs: Sequence[Any]) -> list[Any]:
+    """The outputs; an exception for each prompt where there are not as many."""
+    if len(outputs) == len(prompts):
+        return list(outputs)
+    error = ValueError(f"The model gave {len(outputs)} texts for {len(prompts)}.")
+    return [error] * len(prompts)
 
 
 def name_of(model: Runnable[Any, Any]) -> str:

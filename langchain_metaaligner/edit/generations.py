@@ -16,7 +16,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import get_config_list
 
 from langchain_metaaligner.edit.loop import finished
-from langchain_metaaligner.errors import MetaAlignerError
+from langchain_metaaligner.errors import LateError, MetaAlignerError
 from langchain_metaaligner.models.editing_llm import EditingLLM
 
 M = TypeVar("M", BaseLLM, BaseChatModel)
@@ -125,6 +125,9 @@ async def _generated(
     }
     try:
         result = await generate(prompts, **options)
+    except LateError as late:
+        await _made_in_time(late, prompts, configs, generate, outputs)
+        return
     except Exception as error:  # a failing model leaves the draft: what to do with it is said later
         if len(prompts) == 1 or not _may_be_of_a_row(error):
             outputs += [error] * len(prompts)
@@ -137,6 +140,28 @@ async def _generated(
                 await _generated(prompts[half], configs[half], generate, outputs)
         return
     outputs += [generations[0] for generations in result.generations]
+
+
+async def _made_in_time(
+    late: LateError,
+    prompts: list[Any],
+    configs: list[RunnableConfig],
+    generate: Generate,
+    outputs: list[Any],
+) -> None:
+    """Add what a late model has made in time, and the `LateError` for every other prompt.
+
+    Prompts that it says nothing of were not asked: LangChain's cache has their generations.
+    """
+    made: dict[str, deque[Any]] = defaultdict(deque)
+    for text, generation in late.made:
+        made[text].append(generation)
+    for prompt, config in zip(prompts, configs, strict=True):
+        text = prompt.to_string()
+        if text in made or not late.made:
+            outputs.append((made[text].popleft() if made[text] else None) or late)
+        else:
+            await _generated([prompt], [config], generate, outputs)
 
 
 def _may_be_of_a_row(error: Exception) -> bool:

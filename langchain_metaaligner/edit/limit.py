@@ -38,7 +38,7 @@ def call_within(seconds: float, function: Callable[[], Any]) -> Any:
 
     def whole() -> Any:
         result = function()
-        return asyncio.run(_awaited(result, seconds)) if inspect.isawaitable(result) else result
+        return asyncio.run(awaited(result, seconds)) if inspect.isawaitable(result) else result
 
     result = _in_a_thread(whole)
     if not wait([result], seconds).done:
@@ -52,13 +52,18 @@ async def acall_within(seconds: float, function: Callable[[], Any]) -> Any:
     if inspect.iscoroutinefunction(function):
         result: Any = function()
     else:
-        result = await _awaited(asyncio.wrap_future(_in_a_thread(function)), seconds)
+        result = await awaited(asyncio.wrap_future(_in_a_thread(function)), seconds)
     if inspect.isawaitable(result):
-        return await _awaited(result, max(0.0, end - time.monotonic()))
+        return await awaited(result, max(0.0, end - time.monotonic()))
     return result
 
 
-async def _awaited(awaitable: Awaitable[Any], seconds: float) -> Any:
+async def awaited(awaitable: Awaitable[Any], seconds: float) -> Any:
+    """What something awaited gives; it is cancelled when it is late, or when this call is.
+
+    Raises:
+        TimeLimitError: if it took longer.
+    """
     # not `asyncio.wait_for`, which waits for ever for a task that does not let itself be cancelled
     task = asyncio.ensure_future(awaitable)
     try:

@@ -4,6 +4,7 @@ The way of an answer is written once, as coroutines that call the user's functio
 scorer of a gate) through a `Caller`. Under `ainvoke` that is `Elsewhere`: what is async is awaited,
 what is not runs in a thread, and the event loop stays free. Under `invoke` it is `Here`: every call
 is at its end when it returns, so that the coroutine never waits and `finished` takes its result.
+Both keep to a deadline: what takes longer raises `LateError`.
 """
 
 from __future__ import annotations
@@ -13,25 +14,35 @@ import contextvars
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from langchain_core.runnables.config import run_in_executor
 
+from langchain_metaaligner.edit.deadline import NEVER, Deadline
 from langchain_metaaligner.edit.limit import acall_within, call_within
+
+if TYPE_CHECKING:
+    from langchain_metaaligner.edit.editor import Editor, Reply, Rows
 
 T = TypeVar("T")
 
 
 class Caller(Protocol):
-    """How functions of the user are called."""
+    """How functions of the user, and the model that edits, are called."""
 
-    @staticmethod
-    async def call(function: Callable[..., Any], *args: Any) -> Any:
-        """What a function gives, awaited where it is async."""
+    async def call(
+        self, function: Callable[..., Any], *args: Any, seconds: float | None = None
+    ) -> Any:
+        """What a function gives, awaited where it is async.
 
-    @staticmethod
-    async def call_within(seconds: float | None, function: Callable[[], Any]) -> Any:
-        """What a function gives that has so many seconds; without a limit for None."""
+        Raises:
+            TimeLimitError: if it took more than so many seconds.
+            LateError: if it took until the deadline of the answer.
+        """
+
+    async def ask(self, editor: Editor, rows: Rows) -> list[Reply | Exception]:
+        """The replies of a model; see `Editor.ask`."""
 
     @staticmethod
     async def each(work: Iterable[Awaitable[T]]) -> list[T]:
@@ -39,18 +50,25 @@ class Caller(Protocol):
 
 
 class Here:
-    """Calls in this thread, one after the other."""
+    """Calls in this thread, one after the other; with a limit of time, in threads of their own."""
 
-    @staticmethod
-    async def call(function: Callable[..., Any], *args: Any) -> Any:
+    def __init__(self, deadline: Deadline = NEVER) -> None:
+        self._deadline = deadline
+
+    async def call(
+        self, function: Callable[..., Any], *args: Any, seconds: float | None = None
+    ) -> Any:
         """What a function gives; where it is async, after a loop of its own has run it."""
-        result = function(*args)
-        return _run(result) if inspect.isawaitable(result) else result
+        limit = self._deadline.left(seconds)
+        if limit is None:
+            result = function(*args)
+            return _run(result) if inspect.isawaitable(result) else result
+        with self._deadline.kept():
+            return call_within(limit, partial(function, *args))
 
-    @staticmethod
-    async def call_within(seconds: float | None, function: Callable[[], Any]) -> Any:
-        """What a function gives; with a limit of time, in a thread of its own."""
-        return await Here.call(function) if seconds is None else call_within(seconds, function)
+    async def ask(self, editor: Editor, rows: Rows) -> list[Reply | Exception]:
+        """The replies of a model."""
+        return editor.ask(*rows, deadline=self._deadline)
 
     @staticmethod
     async def each(work: Iterable[Awaitable[T]]) -> list[T]:
@@ -61,20 +79,25 @@ class Here:
 class Elsewhere:
     """Calls that leave the event loop free: async functions on it, others in threads."""
 
-    @staticmethod
-    async def call(function: Callable[..., Any], *args: Any) -> Any:
+    def __init__(self, deadline: Deadline = NEVER) -> None:
+        self._deadline = deadline
+
+    async def call(
+        self, function: Callable[..., Any], *args: Any, seconds: float | None = None
+    ) -> Any:
         """What a function gives."""
+        limit = self._deadline.left(seconds)
+        if limit is not None:
+            with self._deadline.kept():
+                return await acall_within(limit, partial(function, *args))
         if inspect.iscoroutinefunction(function):
             return await function(*args)
         result = await run_in_executor(None, function, *args)
         return await result if inspect.isawaitable(result) else result
 
-    @staticmethod
-    async def call_within(seconds: float | None, function: Callable[[], Any]) -> Any:
-        """What a function gives."""
-        if seconds is None:
-            return await Elsewhere.call(function)
-        return await acall_within(seconds, function)
+    async def ask(self, editor: Editor, rows: Rows) -> list[Reply | Exception]:
+        """The replies of a model."""
+        return await editor.aask(*rows, deadline=self._deadline)
 
     @staticmethod
     async def each(work: Iterable[Awaitable[T]]) -> list[T]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -15,12 +16,17 @@ from langchain_metaaligner.edit.copies import Checked
 from langchain_metaaligner.edit.editor import Editor
 from langchain_metaaligner.edit.exchange import Keys
 from langchain_metaaligner.edit.gate import RewardGate
+from langchain_metaaligner.edit.places import Places
 from langchain_metaaligner.errors import SettingError
 from langchain_metaaligner.objectives import Objective, distinct_objectives
 from langchain_metaaligner.templates import EditTemplate, template_for
 
-OnFailure = Literal["original", "raise"]
+OnFailure = Literal["original", "raise", "refuse"]
 OnMissingQuestion = Literal["original", "raise"]
+Refusing = str | Callable[..., Any]
+
+REFUSAL = "I am sorry, I cannot give an answer to that right now."
+"""What the user of an answer without an edit sees under ``on_failure="refuse"``, by itself."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +44,12 @@ class EditOptions:
         check_timeout: the seconds that each of them has.
         gate: the reward model that must find the edit better, if there is one.
         candidates: how many edits are asked for each answer.
-        on_failure: whether the draft stands when an edit fails.
+        on_failure: what happens when an edit fails.
+        refusal: what stands in the place of the draft then, where it is refused.
         on_missing_question: whether the draft stands when its question cannot be known.
         live: whether streams show the edit while it is written.
+        timeout: seconds that an edit may take.
+        places: how many answers may be under way.
     """
 
     editor: Editor
@@ -54,8 +63,11 @@ class EditOptions:
     gate: RewardGate | None
     candidates: int
     on_failure: OnFailure
+    refusal: Refusing
     on_missing_question: OnMissingQuestion
     live: bool
+    timeout: float | None
+    places: Places
 
     def towards(self, objectives: tuple[Objective, ...]) -> EditOptions:
         """The same with other objectives."""
@@ -95,7 +107,12 @@ class AlignerSettings(Checked):
     """"HH-RLHF", "UltraFeedback" or "IMHI"; "auto" goes by the checkpoint."""
 
     on_failure: OnFailure = "original"
-    """Whether the draft stands when an edit fails, or `EditRejectedError` is raised."""
+    """Whether the draft stands when an edit fails, `EditRejectedError` is raised, or ``refusal``
+    stands in its place ("refuse")."""
+
+    refusal: Refusing | None = None
+    """What the user sees under ``on_failure="refuse"``: a text, or a function that makes one of the
+    record, sync or async. By itself an apology in English."""
 
     on_missing_question: OnMissingQuestion = "original"
     """Whether the draft stands when its question cannot be known, or `MissingQuestionError` is
@@ -116,6 +133,13 @@ class AlignerSettings(Checked):
 
     candidates: int = Field(default=1, ge=1)
     """Edits that are sampled for each answer, of which the gate keeps the best."""
+
+    timeout: float | None = Field(default=None, gt=0, allow_inf_nan=False, strict=True)
+    """Seconds that an edit may take, checks and gate included; then the draft stands (`timeout`)
+    and its decoding stops. None: as long as it takes."""
+
+    max_waiting: int | None = Field(default=None, ge=1, strict=True)
+    """Answers that may be under way at the same time; beyond, the draft stands at once (`busy`)."""
 
     streaming: Literal["checked", "live"] = "checked"
     """Whether streams give the checked text at the end, or tokens as they are made, unchecked."""
@@ -180,6 +204,14 @@ class AlignerSettings(Checked):
             BoundCheck.of(check)
         self._renew()
 
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Objectives by their names, the model that edits, and what else was chosen."""
+        yield "objectives", [objective.name for objective in self.objectives]
+        yield ("model", self.model) if self.llm is None else ("llm", self.llm)
+        for name, value in super().__repr_args__():
+            if name not in ("objectives", "model", "llm") and value != {}:
+                yield name, value
+
     def _built(self) -> Runnable[Any, Any]:
         from langchain_metaaligner.models.aligner import AlignerLLM
 
@@ -227,8 +259,11 @@ class AlignerSettings(Checked):
             gate=self.gate,
             candidates=self.candidates,
             on_failure=self.on_failure,
+            refusal=self.refusal or REFUSAL,
             on_missing_question=self.on_missing_question,
             live=self.streaming == "live",
+            timeout=self.timeout,
+            places=Places(self.max_waiting),
         )
 
     def _template(self, editor: Editor) -> EditTemplate:

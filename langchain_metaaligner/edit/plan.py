@@ -10,6 +10,7 @@ from langchain_core.messages import BaseMessage
 from langchain_core.runnables import RunnableConfig
 
 from langchain_metaaligner.edit.content import text_of
+from langchain_metaaligner.edit.deadline import NEVER, Deadline
 from langchain_metaaligner.edit.disarm import Guard
 from langchain_metaaligner.edit.exchange import Exchange, Question
 from langchain_metaaligner.edit.record import Alignment
@@ -40,6 +41,7 @@ class Edit:
         draft: the draft as it stands in the prompt.
         prompt: the edit prompt; None where the model is not asked.
         guard: undoes in the edit what was done to the user's text in the prompt.
+        deadline: when the answer is to be there.
         error: what failed on the way, in code that is not ours.
     """
 
@@ -52,6 +54,7 @@ class Edit:
     draft: str = ""
     prompt: str | None = None
     guard: Guard | None = None
+    deadline: Deadline = NEVER
     error: Exception | None = None
 
 

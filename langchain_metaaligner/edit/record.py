@@ -12,7 +12,17 @@ from langchain_metaaligner.edit.diff import Change, Piece
 
 __all__ = ["Alignment", "Change", "Decision"]
 
-Decision = Literal["edited", "unchanged", "kept"]
+Decision = Literal["edited", "unchanged", "kept", "refused"]
+
+_MARKS = {
+    "same": "{}",
+    "removed": '<del style="background:rgba(220,50,40,.22)">{}</del>',
+    "added": '<ins style="background:rgba(40,170,80,.25);text-decoration:none">{}</ins>',
+}
+"""Colours that stand out on light and on dark pages, whose own colour the text keeps."""
+_SIDES = (
+    "display:grid;grid-template-columns:repeat(auto-fit,minmax(16em,1fr));gap:1em;text-align:left"
+)
 
 
 @dataclass(frozen=True)
@@ -20,11 +30,13 @@ class Alignment:
     """The record of one answer.
 
     Attributes:
-        text: the final answer: the edit, or the original where the edit was not accepted.
+        text: the final answer: the edit, the original where the edit was not accepted, or the text
+            that stands for it under ``on_failure="refuse"``.
         original: the draft answer, exactly as it came.
-        decision: "edited" (the edit stands), "unchanged" (the model found nothing to change) or
-            "kept" (the original stands although it was to be edited, or could not be).
-        reason: why the original was kept, in one word; None where it was not.
+        decision: "edited" (the edit stands), "unchanged" (the model found nothing to change),
+            "kept" (the original stands although it was to be edited, or could not be) or
+            "refused" (the same, under ``on_failure="refuse"``: another text stands in its place).
+        reason: why there is no edit, in one word; None where there is one.
         detail: the same for a reader, in a sentence.
         question: the question slot of the prompt.
         objectives: the names of the objectives.
@@ -59,20 +71,14 @@ class Alignment:
 
     @property
     def diff(self) -> str:
-        """The change word by word: ``[-removed-]`` and ``{+added+}``."""
+        """The change, by sentence and by word: ``[-removed-]`` and ``{+added+}``."""
         marks = {"same": "{}", "removed": "[-{}-]", "added": "{{+{}+}}"}
         return "".join(marks[change].format(text) for change, text in self.changes())
 
     @property
     def diff_html(self) -> str:
         """The change as HTML with ``<del>`` and ``<ins>``; the texts are escaped."""
-        marks = {
-            "same": "{}",
-            "removed": '<del style="background:#ffd7d5;color:#82071e">{}</del>',
-            "added": '<ins style="background:#d1f8d9;color:#055d20">{}</ins>',
-        }
-        body = "".join(marks[change].format(html.escape(text)) for change, text in self.changes())
-        return f'<div style="white-space:pre-wrap">{body}</div>'
+        return f'<div style="white-space:pre-wrap">{self._marked("removed", "added")}</div>'
 
     def changes(self) -> Iterator[Piece]:
         """The pieces of original and final text in reading order, with what became of each."""
@@ -90,7 +96,36 @@ class Alignment:
         texts = ("text", "original", "detail", "question", "rejected")
         return {name: value for name, value in self.record().items() if name not in texts}
 
+    @property
+    def outcome(self) -> str:
+        """Decision, reason, model and objectives in a few words.
+
+        >>> Alignment("a", "a", "kept", "too_long", model="mini", objectives=("fair",)).outcome
+        'kept (too_long) · mini · fair'
+        """
+        decision = f"{self.decision} ({self.reason})" if self.reason else self.decision
+        return " · ".join(filter(None, (decision, self.model, ", ".join(self.objectives))))
+
+    def __str__(self) -> str:
+        """What happened, and the change."""
+        return f"{self.outcome}\n{self.diff}"
+
     def _repr_html_(self) -> str:
-        heading = html.escape(f"{self.decision}{f' ({self.reason})' if self.reason else ''}")
-        named = html.escape(", ".join(self.objectives))
-        return f"<p><b>{heading}</b> · {named}</p>{self.diff_html}"
+        """Draft and answer side by side, for notebooks, in the colours of the notebook."""
+        seconds = "" if self.seconds is None else f" · {self.seconds:.2f} s"
+        heading = html.escape(f"{self.outcome}{seconds}")
+        detail = f"<p>{html.escape(self.detail)}</p>" if self.detail else ""
+        sides = (("draft", self._marked("removed")), ("answer", self._marked("added")))
+        shown = "".join(
+            f'<div><small>{name}</small><div style="white-space:pre-wrap">{text}</div></div>'
+            for name, text in sides
+        )
+        return f'<p><b>{heading}</b></p>{detail}<div style="{_SIDES}">{shown}</div>'
+
+    def _marked(self, *shown: Change) -> str:
+        """The pieces that stayed and those of some kinds, as HTML."""
+        return "".join(
+            _MARKS[change].format(html.escape(text))
+            for change, text in self.changes()
+            if change == "same" or change in shown
+        )

@@ -143,6 +143,12 @@ class MessageShape:
     def _update(self, alignment: Alignment) -> dict[str, Any]:
         record = {"metaaligner": alignment.record()}
         about, extra = self.message.response_metadata, self.message.additional_kwargs
+        if alignment.decision == "refused":  # nothing that a model has made goes out
+            return {
+                "content": alignment.text,
+                "response_metadata": {**without_old(about), **record},
+                "additional_kwargs": {},
+            }
         if alignment.decision != "edited":
             return {"response_metadata": {**about, **record}, "additional_kwargs": extra}
         return {
@@ -184,11 +190,16 @@ class RawShape(WholeShape):
 
     def write(self, alignment: Alignment) -> Any:
         """The message in the same form. It has no place for a record."""
-        if alignment.decision != "edited":
+        if alignment.decision not in ("edited", "refused"):
             return self.value
-        if isinstance(self.value, Mapping):
-            return {**self.value, "content": with_text(self.value["content"], alignment.text)}
-        return type(self.value)([self.value[0], with_text(self.value[1], alignment.text)])
+        refused, value = alignment.decision == "refused", self.value
+        old = value["content"] if isinstance(value, Mapping) else value[1]
+        content = alignment.text if refused else with_text(old, alignment.text)
+        if not isinstance(value, Mapping):
+            return type(value)([value[0], content])
+        if refused:  # nothing that a model has made goes out
+            value = {key: value[key] for key in ("role", "type", "name") if key in value}
+        return {**value, "content": content}
 
 
 @dataclass(frozen=True)

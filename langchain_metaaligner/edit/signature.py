@@ -7,7 +7,7 @@ here, once; `tests/unit/test_typed.py` keeps this list and the fields together.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol, SupportsIndex, TypeVar
 
 from langchain_core.runnables import Runnable
@@ -15,6 +15,7 @@ from typing_extensions import Required, TypedDict
 
 from langchain_metaaligner.edit.checks import Check, Preserved
 from langchain_metaaligner.edit.gate import RewardGate
+from langchain_metaaligner.edit.record import Alignment
 from langchain_metaaligner.objectives import Objective
 from langchain_metaaligner.templates import EditTemplate
 
@@ -40,6 +41,9 @@ class Items(Protocol[T_co]):
 Objectives = Items[str | Objective] | Mapping[str, str]
 """Objectives by name, as ``"Name: description"``, or as `Objective`."""
 
+TemplateName = Literal["auto", "HH-RLHF", "UltraFeedback", "IMHI"]
+"""The templates by name; "auto" goes by the checkpoint."""
+
 
 class AlignerOptions(TypedDict, total=False):
     """The options that `MetaAlignerRunnable` and `MetaAlignerMiddleware` share."""
@@ -50,14 +54,17 @@ class AlignerOptions(TypedDict, total=False):
     llm: Runnable[Any, Any] | None
     model_kwargs: Mapping[str, Any]
     caution: float | None
-    template: Literal["auto", "HH-RLHF", "UltraFeedback", "IMHI"] | EditTemplate
-    on_failure: Literal["original", "raise"]
+    template: TemplateName | EditTemplate
+    on_failure: Literal["original", "raise", "refuse"]
+    refusal: str | Callable[[Alignment], str] | Callable[[Alignment], Awaitable[str]] | None
     on_missing_question: Literal["original", "raise"]
     preserve: Sequence[Preserved]
     checks: Sequence[Check]
     check_timeout: float | None
     gate: RewardGate | None
     candidates: int
+    timeout: float | None
+    max_waiting: int | None
     streaming: Literal["checked", "live"]
     question_key: str | None
     answer_key: str | None

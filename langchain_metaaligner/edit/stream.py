@@ -5,18 +5,20 @@ from __future__ import annotations
 import functools
 import re
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
-from langchain_metaaligner.edit.ask import aask, ask, outcome
+from langchain_metaaligner.edit.ask import aask, admitted, ask, outcome
 from langchain_metaaligner.edit.editor import CompletionReport, model_config, reply_of
+from langchain_metaaligner.edit.in_time import auntil_late, until_late
 from langchain_metaaligner.edit.loop import Caller, Elsewhere, Here, finished
 from langchain_metaaligner.edit.options import EditOptions
 from langchain_metaaligner.edit.plan import Edit
 from langchain_metaaligner.edit.record import Alignment
-from langchain_metaaligner.edit.verdict import settle, tell_kept
+from langchain_metaaligner.edit.unedited import tell_kept
+from langchain_metaaligner.edit.verdict import settle
 from langchain_metaaligner.errors import EditRejectedError
 
 
@@ -26,53 +28,53 @@ def stream_edit(edit: Edit, options: EditOptions) -> Iterator[Any]:
         ask([edit], options)
         yield from _settled_chunks(edit, options)
         return
+    with admitted([edit], options) as edits:
+        if edits:
+            yield from _live_chunks(edit, options)
+            return
+    yield from stream_edit(edit, options)
+
+
+def _live_chunks(edit: Edit, options: EditOptions) -> Iterator[Any]:
     live = _LiveEdit(edit, options)
     yield from edit.shape.opening()
     editor = options.editor
     tokens = editor.model.stream(edit.prompt, live.config, **editor.told(edit.draft))
-    for token in _until_failure(tokens):
+    for token in until_late(tokens, edit.deadline):
         yield from live.chunks(token)
-    finished(live.settle(Here))
+    finished(live.settle(Here(edit.deadline)))
     yield from live.closing()
 
 
-async def astream_edit(edit: Edit, options: EditOptions) -> AsyncIterator[Any]:
+async def astream_edit(edit: Edit, options: EditOptions) -> AsyncGenerator[Any, None]:
     """The async twin of `stream_edit`."""
     if not options.live or edit.prompt is None:
         await aask([edit], options)
         for chunk in _settled_chunks(edit, options):
             yield chunk
         return
+    with admitted([edit], options) as edits:
+        chunks = _alive_chunks(edit, options) if edits else astream_edit(edit, options)
+        async with aclosing(chunks):
+            async for chunk in chunks:
+                yield chunk
+
+
+async def _alive_chunks(edit: Edit, options: EditOptions) -> AsyncGenerator[Any, None]:
     live = _LiveEdit(edit, options)
     for chunk in edit.shape.opening():
         yield chunk
     editor = options.editor
-    tokens = _auntil_failure(
-        editor.model.astream(edit.prompt, live.config, **editor.told(edit.draft))
+    tokens = auntil_late(
+        editor.model.astream(edit.prompt, live.config, **editor.told(edit.draft)), edit.deadline
     )
     async with aclosing(tokens):
         async for token in tokens:
             for chunk in live.chunks(token):
                 yield chunk
-    await live.settle(Elsewhere)
+    await live.settle(Elsewhere(edit.deadline))
     for chunk in live.closing():
         yield chunk
-
-
-def _until_failure(tokens: Iterator[Any]) -> Iterator[Any]:
-    """The tokens of a model; at the end its exception, if it raised one."""
-    try:
-        yield from tokens
-    except Exception as error:  # a failing model must not cost the user the draft
-        yield error
-
-
-async def _auntil_failure(tokens: AsyncIterator[Any]) -> AsyncGenerator[Any, None]:
-    try:
-        async for token in tokens:
-            yield token
-    except Exception as error:  # as above
-        yield error
 
 
 def _settled_chunks(edit: Edit, options: EditOptions) -> Iterator[Any]:
@@ -113,7 +115,7 @@ class _LiveEdit:
         if len(self._output) > len(prefix) or not prefix.startswith(self._output):
             yield from self._rest()
 
-    async def settle(self, caller: type[Caller]) -> None:
+    async def settle(self, caller: Caller) -> None:
         """Decide about the finished edit."""
         reply = self._failure or reply_of(self._output, self._report)
         seconds = time.perf_counter() - self._started

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,15 +14,17 @@ from langchain_metaaligner.edit.loop import Caller
 from langchain_metaaligner.edit.options import EditOptions
 from langchain_metaaligner.edit.plan import Edit
 from langchain_metaaligner.edit.record import Alignment, Decision
-from langchain_metaaligner.errors import MetaAlignerError
-
-logger = logging.getLogger("langchain_metaaligner")
+from langchain_metaaligner.errors import LateError, MetaAlignerError
 
 NO_QUESTION = Refusal("no_question", "The question that led to this answer is not known.")
 
 TOO_LONG = Refusal(
     "too_long", "The last question and the answer do not fit the context of the model."
 )
+
+BUSY = Refusal("busy", "As many answers as max_waiting allows were under way.")
+
+TIMEOUT = Refusal("timeout", "The edit was not there in time.")
 
 UNTOUCHED = {
     reason: Refusal(reason, detail)
@@ -38,7 +39,7 @@ UNTOUCHED = {
 HARMLESS = ("tool_calls", "empty_draft")
 """Reasons of answers that show no text to anybody: they pass under ``on_failure="raise"`` too."""
 
-ALARMING = ("error", "no_question", "no_text")
+ALARMING = ("error", "timeout", "busy", "no_question", "no_text")
 """Reasons that are logged as warnings: what failed, and what the model was not even asked about."""
 
 
@@ -55,7 +56,9 @@ def keep(record: Alignment, refusal: Refusal, **facts: Any) -> Alignment:
 
 
 def failure(error: BaseException) -> Refusal:
-    """The refusal for a model, a tokenizer, a check or a scorer that failed."""
+    """The refusal for a model, a tokenizer, a check or a scorer that failed, or is late."""
+    if isinstance(error, LateError):
+        return TIMEOUT
     return Refusal("error", f"{type(error).__name__}: {error}")
 
 
@@ -93,9 +96,7 @@ def conclude(
     return replace(edit.record, text=text, decision=decision, **facts)
 
 
-async def checked(
-    edit: Edit, record: Alignment, options: EditOptions, caller: type[Caller]
-) -> Alignment:
+async def checked(edit: Edit, record: Alignment, options: EditOptions, caller: Caller) -> Alignment:
     """The record after the caller's own checks; one that fails is a reason to keep the draft."""
     if record.decision == "kept":
         return record
@@ -133,7 +134,7 @@ async def settle(
     replies: Sequence[Reply | Exception],
     seconds: float,
     options: EditOptions,
-    caller: type[Caller],
+    caller: Caller,
 ) -> None:
     """Decide about every answer: the built-in checks, the caller's own, and the gate.
 
@@ -174,7 +175,7 @@ async def gated(
     edits: Sequence[Edit],
     groups: Sequence[Sequence[Alignment]],
     options: EditOptions,
-    caller: type[Caller],
+    caller: Caller,
 ) -> None:
     """Let the gate choose among the candidates of each answer; all are scored together.
 
@@ -219,18 +220,3 @@ def _chosen(best: Alignment, same: Alignment | None, verdict: Verdict) -> Alignm
     if same is not None:
         return replace(same, scores=verdict.scores)
     return keep(best, verdict.refusal, rejected=best.text, scores=verdict.scores)
-
-
-def tell_kept(edits: Sequence[Edit | Exception]) -> None:
-    """Log the drafts that were kept, each reason once: a failure with its traceback."""
-    kept: dict[tuple[str | None, str | None], list[Edit]] = {}
-    for edit in edits:
-        if isinstance(edit, Exception) or edit.record.decision != "kept":
-            continue
-        if edit.record.reason not in HARMLESS:
-            kept.setdefault((edit.record.reason, edit.record.detail), []).append(edit)
-    for (reason, detail), alike in kept.items():
-        level = logging.WARNING if reason in ALARMING else logging.INFO
-        number = f" for {len(alike)} of {len(edits)} answers" if len(edits) > 1 else ""
-        error = alike[0].error if reason == "error" else None
-        logger.log(level, "Draft kept (%s)%s: %s", reason, number, detail, exc_info=error)

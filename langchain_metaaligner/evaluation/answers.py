@@ -21,7 +21,7 @@ GOLDENS = ("goldens", "golden", "golden_response", "gpt-3.5-turbo")
 """The columns in which golden answers may be, the first one that is there."""
 
 _OURS = "metaaligner_"  # before the name of a column that the input had already
-_BESIDE = (".ledger.jsonl", ".problems.jsonl", "rows.jsonl", "result.json")
+_BESIDE = (".ledger.jsonl", ".problems.jsonl", "rows.jsonl", "result.json", "about.json")
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timezone
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,8 @@ from langchain_metaaligner.tables.whole import whole_file
 
 RESULT = "result.json"
 ROWS = "rows.jsonl"
+ABOUT = "about.json"
+"""When and with which version a result was made: beside it, for equal runs have equal results."""
 
 Progress = Callable[[int], object]
 """Is called with the number of units of work that were done since the last call."""
@@ -75,7 +79,21 @@ def write_result(
         file.writelines(json.dumps(row) + "\n" for row in rows)
     with whole_file(folder / RESULT) as unfinished:
         unfinished.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    made = {
+        "written": f"{datetime.now(timezone.utc):%Y-%m-%d}",
+        "langchain-metaaligner": version("langchain-metaaligner"),
+    }
+    with whole_file(folder / ABOUT) as unfinished:
+        unfinished.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
     return read_result(folder)
+
+
+def read_about(folder: Path) -> dict[str, str]:
+    """When and with which version a result was made; nothing where that is not known."""
+    path = folder / ABOUT
+    if not path.is_file():
+        return {}
+    return {str(name): str(value) for name, value in json.loads(path.read_text("utf-8")).items()}
 
 
 def read_result(folder: Path) -> Result:

@@ -20,7 +20,7 @@ from langchain_metaaligner.decode.pieces import stream
 from langchain_metaaligner.decode.row import Claim, Completion, Decoding
 from langchain_metaaligner.models.checkpoint import Checkpoint
 from langchain_metaaligner.models.checkpoint_llm import CheckpointLLM
-from langchain_metaaligner.models.outputs import chunk_of, llm_result
+from langchain_metaaligner.models.outputs import chunk_of, late_generations, llm_result
 from langchain_metaaligner.weights.device import best_device
 
 
@@ -36,7 +36,8 @@ class AlignerLLM(CheckpointLLM):
         revision: branch, tag or commit on the Hub.
         device: "cuda", "cuda:1", "mps", "cpu", …; None takes the first of these that is there.
         dtype: "bfloat16", "float16" or "float32", or such a ``torch.dtype``, which is kept by name;
-            None is bfloat16 on CUDA and float32 elsewhere.
+            None is bfloat16 on CUDA and on CPUs with AMX or Arm's BF16, and float32 elsewhere and
+            for weights of less than 50 MB.
         device_map: accelerate's map of layers to devices: "auto", or a mapping. Excludes
             ``device``.
         quantization: "8bit" or "4bit"; needs the extra of that name.
@@ -95,6 +96,12 @@ class AlignerLLM(CheckpointLLM):
         """Where LangChain finds the class again."""
         return ["langchain_metaaligner", "models", "aligner"]
 
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """As `EditingLLM`, with the device, also where it was not chosen."""
+        yield from super().__repr_args__()
+        if self.device is None and self.device_map is None:
+            yield "device", best_device()
+
     @property
     def _llm_type(self) -> str:
         return "metaaligner"
@@ -138,12 +145,16 @@ class AlignerLLM(CheckpointLLM):
         run_manager: CallbackManagerForLLMRun | None = None,
         draft: str | None = None,
         drafts: Mapping[str, str] | None = None,
+        deadline: float | None = None,
         **kwargs: Any,
     ) -> LLMResult:
         checkpoint = self.checkpoint
         decoding = self._cautious(self._decoding(stop, kwargs), checkpoint)
         known = drafts or _alike(prompts, draft)
-        completions = complete(checkpoint, prompts, decoding, self.share_batches, known)
+        with late_generations():
+            completions = complete(
+                checkpoint, prompts, decoding, self.share_batches, known, deadline=deadline
+            )
         return llm_result(completions, self.display_name)
 
     async def _agenerate(
@@ -153,13 +164,17 @@ class AlignerLLM(CheckpointLLM):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         draft: str | None = None,
         drafts: Mapping[str, str] | None = None,
+        deadline: float | None = None,
         **kwargs: Any,
     ) -> LLMResult:
         decoding = self._decoding(stop, kwargs)
         known = drafts or _alike(prompts, draft)
         checkpoint = await self._acheckpoint()
         decoding = self._cautious(decoding, checkpoint)
-        completions = await acomplete(checkpoint, prompts, decoding, self.share_batches, known)
+        with late_generations():
+            completions = await acomplete(
+                checkpoint, prompts, decoding, self.share_batches, known, deadline
+            )
         return llm_result(completions, self.display_name)
 
     def _stream(

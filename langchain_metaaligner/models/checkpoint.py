@@ -30,6 +30,7 @@ from langchain_metaaligner.models.tokens import (
     prompt_ids,
 )
 from langchain_metaaligner.models.twin import twin
+from langchain_metaaligner.weights.device import best_threads, use_best_threads
 from langchain_metaaligner.weights.hub import HUB_ID
 from langchain_metaaligner.weights.loading import reading
 
@@ -232,7 +233,15 @@ def load(spec: CheckpointSpec) -> Checkpoint:
     with reading():
         if key not in _loaded:
             metadata = read_metadata(key)  # before the weights, which take longer to fail
+            use_best_threads()
             model, tokenizer = read(key)
+            logger.info(
+                "%r is held in %s on %s; a CPU computes with %d threads (%s).",
+                spec.model,
+                key.dtype,
+                key.device or "several devices",
+                *best_threads(),
+            )
             checkpoint = _prepared(spec.model, model, tokenizer, metadata)
             checkpoint.prefixes = Prefixes(_kept_bytes(model))
             _loaded[key] = checkpoint

@@ -28,6 +28,13 @@ class EditingLLM(BaseLLM):
     to draft, or ``draft``; ``_stream`` gets ``draft``. A subclass is free to ignore them.
     """
 
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """The model first, then what was chosen; what LangChain notes for itself is left out."""
+        yield "model", self.display_name
+        for name, value in super().__repr_args__():
+            if name not in ("model", "metadata") and value not in (None, {}):
+                yield name, value
+
     @property
     def context_length(self) -> int | None:
         """Tokens that prompt and edit may take together; None where there is no limit."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from langchain_core.outputs import Generation, GenerationChunk, LLMResult
 
 from langchain_metaaligner.decode.row import Completion
+from langchain_metaaligner.errors import LateError
 
 
 def llm_result(completions: Sequence[Completion], model: str) -> LLMResult:
@@ -20,10 +22,7 @@ def llm_result(completions: Sequence[Completion], model: str) -> LLMResult:
     prompt_tokens = sum(completion.prompt_tokens for completion in completions)
     completion_tokens = sum(completion.completion_tokens for completion in completions)
     return LLMResult(
-        generations=[
-            [Generation(text=completion.text, generation_info=generation_info(completion))]
-            for completion in completions
-        ],
+        generations=[[_generation(completion)] for completion in completions],
         llm_output={
             "model_name": model,
             "token_usage": {
@@ -33,6 +32,24 @@ def llm_result(completions: Sequence[Completion], model: str) -> LLMResult:
             },
         },
     )
+
+
+@contextmanager
+def late_generations() -> Iterator[None]:
+    """What decoding made in time goes on as generations.
+
+    Raises:
+        LateError: with them, where decoding was late.
+    """
+    try:
+        yield
+    except LateError as late:
+        made = ((prompt, one and _generation(one)) for prompt, one in late.made)
+        raise LateError(made) from None
+
+
+def _generation(completion: Completion) -> Generation:
+    return Generation(text=completion.text, generation_info=generation_info(completion))
 
 
 def generation_info(completion: Completion) -> dict[str, Any]:

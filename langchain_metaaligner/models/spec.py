@@ -15,7 +15,7 @@ import torch
 
 from langchain_metaaligner.errors import CheckpointError, SettingError, nearest
 from langchain_metaaligner.weights import hub
-from langchain_metaaligner.weights.device import best_device
+from langchain_metaaligner.weights.device import best_device, best_dtype
 from langchain_metaaligner.weights.hub import HUB_ID, METADATA_FILE
 
 __all__ = ["METADATA_FILE", "CheckpointSpec", "read_metadata", "resolve"]
@@ -34,6 +34,7 @@ _DTYPES = {
     "float32": "float32",
     "fp32": "float32",
 }
+_CACHED = 50_000_000  # bytes of weights that a processor's cache nearly holds: half gains nothing
 _EXPECTED = (
     "Give 'mini', 'small', a folder in the layout of the Hugging Face Hub or with one GGUF file, "
     "or an id on the Hub"
@@ -49,7 +50,8 @@ class CheckpointSpec:
         revision: branch, tag or commit on the Hub.
         device: "cuda", "cuda:1", "mps", "cpu", …; None takes the first of these that is there.
         dtype: "bfloat16", "float16", "float32", or "bf16", "fp16", "fp32"; a ``torch.dtype`` is
-            kept by its name. None is bfloat16 on CUDA and float32 elsewhere.
+            kept by its name. None is bfloat16 on CUDA and on CPUs with AMX or Arm's BF16, and
+            float32 elsewhere and for weights of less than 50 MB.
         device_map: accelerate's map of layers to devices: "auto", or a mapping, which is kept as
             sorted pairs. Excludes ``device``.
         quantization: "8bit" or "4bit", by bitsandbytes.
@@ -110,13 +112,19 @@ class CheckpointSpec:
         device = self.device
         if device is None and self.device_map is None:
             device = best_device()
-        on_cuda = (device or best_device()).startswith("cuda")
-        return replace(
-            self,
-            device=device,
-            dtype=self.dtype or ("bfloat16" if on_cuda else "float32"),
-            adopted=None,
-        )
+        dtype = self.dtype or _best_dtype(self.model, device or best_device())
+        return replace(self, device=device, dtype=dtype, adopted=None)
+
+
+def _best_dtype(model: str, device: str) -> str:
+    """The dtype that is fastest for a model on a device."""
+    dtype, _ = best_dtype(device)
+    folder = BUNDLED.get(model) or Path(model).expanduser()
+    if device.startswith("cpu") and folder.is_dir():
+        kinds = ("*.safetensors", "pytorch_model*.bin", "*.gguf")
+        size = sum(file.stat().st_size for kind in kinds for file in folder.glob(kind))
+        return "float32" if size < _CACHED else dtype
+    return dtype
 
 
 def resolve(model: str) -> str:

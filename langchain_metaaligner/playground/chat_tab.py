@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
@@ -64,7 +65,7 @@ def chat_tab(options: PlaygroundOptions, aligners: Aligners) -> None:
         trigger_mode="once",
         **wiring,
     )
-    stop.click(None, None, None, cancels=[asking], api_visibility="private")
+    stop.click(stopped, [turns], [conversation, turns], cancels=[asking], **wiring)
     anew.click(
         lambda: (notice(WELCOME), [], ""),
         None,
@@ -72,6 +73,13 @@ def chat_tab(options: PlaygroundOptions, aligners: Aligners) -> None:
         cancels=[asking],
         **wiring,
     )
+
+
+def stopped(turns: list[Turn]) -> tuple[str, list[Turn]]:
+    """The conversation whose last turn nobody waits for any more."""
+    if turns and turns[-1].record is None and turns[-1].error is None:
+        turns = [*turns[:-1], replace(turns[-1], error="Stopped before there was an edit.")]
+    return chat_page(turns) if turns else notice(WELCOME), turns
 
 
 def asked(

@@ -12,7 +12,7 @@ import gradio as gr
 from langchain_metaaligner.errors import MetaAlignerError, SettingError
 from langchain_metaaligner.playground.aligners import Aligners, objectives_of
 from langchain_metaaligner.playground.ballot import Ballot, Choice, make_ballot
-from langchain_metaaligner.playground.comparing import DRAFT, answer_rows
+from langchain_metaaligner.playground.comparing import answer_rows
 from langchain_metaaligner.playground.fields import live_region, objective_fields
 from langchain_metaaligner.playground.options import PlaygroundOptions
 from langchain_metaaligner.playground.pages import notice, pair_page, result_page, votes_page
@@ -68,7 +68,7 @@ def compare_tab(options: PlaygroundOptions, aligners: Aligners) -> None:
 
     def answers(
         path: str | None,
-        rows: float,
+        rows: float | None,
         named_lines: str,
         drafts: bool,
         named: list[str],
@@ -76,7 +76,7 @@ def compare_tab(options: PlaygroundOptions, aligners: Aligners) -> None:
         progress: Any = gr.Progress(),  # noqa: B008 - this is how Gradio hands it over
     ) -> tuple[Any, ...]:
         try:
-            ballot = made(aligners, path, int(rows), named_lines, drafts, named, own, progress)
+            ballot = made(aligners, path, int(rows or 1), named_lines, drafts, named, own, progress)
         except MetaAlignerError as error:
             problem = notice(str(error), alarming=True)
             hidden = gr.Button(visible=False), gr.Checkbox(visible=False)
@@ -136,8 +136,6 @@ def made(
         raise SettingError("Name two aligners, or one and compare it with the drafts.")
     objectives = objectives_of(named, own)
     systems = {line: aligners.named(line) for line in wanted}
-    if DRAFT in systems:
-        raise SettingError(f"An aligner cannot be called {DRAFT!r}. Give its whole path.")
     rows = answer_rows(
         Path(path),
         limit,

@@ -144,8 +144,11 @@ def edited(
     own: str,
     line: str,
     preserve: list[str],
-) -> Iterator[tuple[str, str]]:
-    """The result and the final answer, as the edit is written; mistakes are told in the result."""
+) -> Iterator[tuple[str, Any]]:
+    """The result as the edit is written, and the final answer at its end.
+
+    Mistakes are told in the result, and the draft is the final answer then.
+    """
     if not question.strip() or not draft.strip():
         yield notice(EMPTY, alarming=True), draft
         return
@@ -154,10 +157,10 @@ def edited(
         aligner = aligners.named(line)
         if preserve:
             aligner = aligner.model_copy(update={"preserve": tuple(preserve)})
-        yield writing(""), draft
+        yield writing(""), gr.skip()
         for state in live_edit(aligner, question, draft, objectives):
             if isinstance(state, str):
-                yield writing(state), draft
+                yield writing(state), gr.skip()
             else:
                 model, _ = read_line(line)
                 code = snippet(model, objectives, template, preserve)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from langchain_metaaligner.errors import CheckpointError
 from langchain_metaaligner.models.aligner import AlignerLLM
@@ -13,6 +13,10 @@ from langchain_metaaligner.runnable import MetaAlignerRunnable
 from langchain_metaaligner.serve.metrics import Metrics
 from langchain_metaaligner.serve.places import Places
 from langchain_metaaligner.serve.settings import ServeSettings
+
+if TYPE_CHECKING:
+    from langchain_metaaligner.edit.checks import Preserved
+    from langchain_metaaligner.edit.signature import TemplateName
 
 _log = logging.getLogger("langchain_metaaligner.serve")
 
@@ -42,8 +46,8 @@ class Service:
         self.aligner = MetaAlignerRunnable(
             objectives=settings.objectives,
             request_objectives=settings.request_objectives,
-            template=settings.template,
-            preserve=settings.preserve,
+            template=cast("TemplateName", settings.template),
+            preserve=cast("tuple[Preserved, ...]", settings.preserve),
             llm=self.llm,
             on_missing_question="raise",
         )

@@ -27,9 +27,9 @@ class SftRecipe(Run, Data):
 
     method: Literal["sft"]
     template: Literal["HH-RLHF", "UltraFeedback"]
-    epochs: float = Field(3.0, gt=0)
-    batch_size: int = Field(4, gt=0)
-    max_length: int = Field(4096, gt=0)
+    epochs: float = Field(default=3.0, gt=0)
+    batch_size: int = Field(default=4, gt=0)
+    max_length: int = Field(default=4096, gt=0)
     group_by_length: bool = False
     packing: bool = False
 
@@ -54,13 +54,13 @@ class CdpoRecipe(Run, Data):
 
     method: Literal["cdpo"]
     template: Literal["HH-RLHF", "UltraFeedback"]
-    beta: float = Field(0.1, gt=0)
-    max_length: int = Field(4096, gt=0)
-    accumulation: int = Field(16, gt=0)
-    learning_rate: float = Field(5e-7, gt=0)
-    weight_decay: float = Field(0.0, ge=0)
-    adam_beta2: float = Field(0.95, gt=0, lt=1)
-    warm_up_ratio: float = Field(0.03, ge=0, lt=1)
+    beta: float = Field(default=0.1, gt=0)
+    max_length: int = Field(default=4096, gt=0)
+    accumulation: int = Field(default=16, gt=0)
+    learning_rate: float = Field(default=5e-7, gt=0)
+    weight_decay: float = Field(default=0.0, ge=0)
+    adam_beta2: float = Field(default=0.95, gt=0, lt=1)
+    warm_up_ratio: float = Field(default=0.03, ge=0, lt=1)
 
     def data(self) -> Mapping[str, Data]:
         """The one part."""
@@ -81,13 +81,13 @@ class RewardModelRecipe(Run):
     method: Literal["reward-model"]
     base: str = "openai-community/gpt2-large"
     objectives: dict[str, Data] = Field(min_length=1)
-    max_length: int = Field(1024, gt=0)
-    batch_size: int = Field(4, gt=0)
-    accumulation: int = Field(8, gt=0)
-    learning_rate: float = Field(9e-6, gt=0)
-    weight_decay: float = Field(0.0, ge=0)
-    adam_beta2: float = Field(0.95, gt=0, lt=1)
-    warm_up_ratio: float = Field(0.03, ge=0, lt=1)
+    max_length: int = Field(default=1024, gt=0)
+    batch_size: int = Field(default=4, gt=0)
+    accumulation: int = Field(default=8, gt=0)
+    learning_rate: float = Field(default=9e-6, gt=0)
+    weight_decay: float = Field(default=0.0, ge=0)
+    adam_beta2: float = Field(default=0.95, gt=0, lt=1)
+    warm_up_ratio: float = Field(default=0.03, ge=0, lt=1)
 
     @model_validator(mode="after")
     def _known_objectives(self) -> RewardModelRecipe:
@@ -122,15 +122,15 @@ class MorlhfRecipe(Run, Data):
     method: Literal["morlhf"]
     rewards: dict[str, str | None] = Field(min_length=1)
     weights: dict[str, float] = Field(default_factory=dict)
-    decimals: int | None = Field(None, ge=0)
-    beta: float = Field(0.2, ge=0)
-    num_generations: int = Field(2, ge=2)
-    max_prompt_tokens: int = Field(256, gt=0)
-    max_new_tokens: int = Field(128, gt=0)
-    temperature: float = Field(0.7, gt=0)
-    max_grad_norm: float = Field(0.5, gt=0)
-    weight_decay: float = Field(0.0, ge=0)
-    warm_up_ratio: float = Field(0.0, ge=0, lt=1)
+    decimals: int | None = Field(default=None, ge=0)
+    beta: float = Field(default=0.2, ge=0)
+    num_generations: int = Field(default=2, ge=2)
+    max_prompt_tokens: int = Field(default=256, gt=0)
+    max_new_tokens: int = Field(default=128, gt=0)
+    temperature: float = Field(default=0.7, gt=0)
+    max_grad_norm: float = Field(default=0.5, gt=0)
+    weight_decay: float = Field(default=0.0, ge=0)
+    warm_up_ratio: float = Field(default=0.0, ge=0, lt=1)
     schedule: Literal["cosine", "linear", "constant_with_warmup"] = "constant_with_warmup"
 
     @model_validator(mode="after")

@@ -32,8 +32,8 @@ class Data(Settings):
 
     train: Path
     eval: Path | None = None
-    epochs: float = Field(1.0, gt=0)
-    max_steps: int | None = Field(None, gt=0)
+    epochs: float = Field(default=1.0, gt=0)
+    max_steps: int | None = Field(default=None, gt=0)
 
 
 class Stage(Data):
@@ -46,8 +46,8 @@ class Stage(Data):
         learning_rate: in place of the recipe's.
     """
 
-    epochs: float = Field(2.0, gt=0)
-    learning_rate: float | None = Field(None, gt=0)
+    epochs: float = Field(default=2.0, gt=0)
+    learning_rate: float | None = Field(default=None, gt=0)
 
 
 class Lora(Settings):
@@ -60,9 +60,9 @@ class Lora(Settings):
         targets: names of the adapted layers, or ``"all-linear"``.
     """
 
-    rank: int = Field(16, gt=0)
-    alpha: int = Field(32, gt=0)
-    dropout: float = Field(0.05, ge=0, lt=1)
+    rank: int = Field(default=16, gt=0)
+    alpha: int = Field(default=32, gt=0)
+    dropout: float = Field(default=0.05, ge=0, lt=1)
     targets: str | tuple[str, ...] = "all-linear"
 
 
@@ -100,20 +100,20 @@ class Run(Settings):
     lora: Lora | None = None
     precision: Literal["bf16", "fp32"] = "bf16"
     cpu: bool = False
-    batch_size: int = Field(2, gt=0)
-    accumulation: int = Field(64, gt=0)
-    learning_rate: float = Field(1e-5, gt=0)
-    weight_decay: float = Field(1e-5, ge=0)
-    adam_beta2: float = Field(0.999, gt=0, lt=1)
-    max_grad_norm: float = Field(1.0, gt=0)
-    warm_up_ratio: float = Field(0.05, ge=0, lt=1)
+    batch_size: int = Field(default=2, gt=0)
+    accumulation: int = Field(default=64, gt=0)
+    learning_rate: float = Field(default=1e-5, gt=0)
+    weight_decay: float = Field(default=1e-5, ge=0)
+    adam_beta2: float = Field(default=0.999, gt=0, lt=1)
+    max_grad_norm: float = Field(default=1.0, gt=0)
+    warm_up_ratio: float = Field(default=0.05, ge=0, lt=1)
     schedule: Literal["cosine", "linear", "constant_with_warmup"] = "cosine"
     gradient_checkpointing: bool = True
     compile: bool = False
-    log_steps: int = Field(10, gt=0)
-    eval_steps: int = Field(49, gt=0)
-    save_steps: int = Field(49, gt=0)
-    keep_checkpoints: int = Field(20, gt=0)
+    log_steps: int = Field(default=10, gt=0)
+    eval_steps: int = Field(default=49, gt=0)
+    save_steps: int = Field(default=49, gt=0)
+    keep_checkpoints: int = Field(default=20, gt=0)
     seed: int = 42
     license: str = "other"
 
@@ -143,10 +143,10 @@ class Recipe(Run):
     template: Literal["HH-RLHF", "UltraFeedback", "IMHI"]
     objectives: tuple[str, ...] | None = None
     stages: dict[Literal["warm_up", "equal", "contrastive"], Stage] = Field(min_length=1)
-    max_length: int = Field(4096, gt=0)
+    max_length: int = Field(default=4096, gt=0)
     group_by_length: bool = False
     packing: bool = False
-    departure_weight: float = Field(1.0, gt=0)
+    departure_weight: float = Field(default=1.0, gt=0)
 
     @model_validator(mode="after")
     def _weights_of_whole_rows(self) -> Recipe:

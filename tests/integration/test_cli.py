@@ -1,10 +1,13 @@
 """The command line in a process of its own, over the bundled checkpoint."""
 
 import json
+import os
+import struct
 import subprocess
 import sys
 from pathlib import Path
 
+import pyte
 import pytest
 from typer.testing import CliRunner
 
@@ -13,6 +16,11 @@ from langchain_metaaligner.cli import app
 from langchain_metaaligner.errors import CheckpointError
 from langchain_metaaligner.models import spec
 from langchain_metaaligner.objectives import KNOWN
+
+if sys.platform != "win32":
+    import fcntl
+    import pty
+    import termios
 
 DRAFTS = json.loads(
     (Path(langchain_metaaligner.__file__).parent / "cli" / "drafts.json").read_text()
@@ -29,16 +37,82 @@ def run(*arguments, **options):
     )
 
 
-def test_demo_edits_every_draft():
+def test_demo_edits_most_drafts_and_leaves_a_good_one_alone():
     done = run("demo", env={"PATH": "/usr/bin:/bin", "COLUMNS": "120"})
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("edited · ") == len(DRAFTS)
-    assert "kept" not in done.stdout
+    edited, unchanged = done.stdout.count("edited · "), done.stdout.count("unchanged · ")
+    assert edited + unchanged == len(DRAFTS)
+    assert edited >= 5
+    assert unchanged >= 1
+    assert f"edited {edited} of {len(DRAFTS)} drafts" in done.stdout
     assert "chain = llm | MetaAlignerRunnable" in done.stdout
 
 
 def test_demo_covers_several_objectives():
     assert len({name for draft in DRAFTS for name in draft["objectives"]}) >= 7
+
+
+def in_a_terminal(*arguments, keys=()):
+    """What a terminal of 80 columns shows of a command in the end, all lines of it.
+
+    Args:
+        arguments: of the command.
+        keys: (what the command asks for, what is typed then) pairs.
+    """
+    screen = pyte.HistoryScreen(80, 24, history=2_000, ratio=0.001)
+    stream = pyte.ByteStream(screen)
+    main, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    command = [sys.executable, "-m", "langchain_metaaligner", *arguments]
+    env = {**os.environ, "TERM": "xterm-256color"}
+    env.pop("COLUMNS", None)
+    process = subprocess.Popen(command, stdin=terminal, stdout=terminal, stderr=terminal, env=env)
+    os.close(terminal)
+    waiting, read = list(keys), b""
+    while True:
+        try:
+            some = os.read(main, 65_536)
+        except OSError:  # the command has ended
+            break
+        if not some:
+            break
+        read += some
+        stream.feed(some)
+        if waiting and waiting[0][0].encode() in read:
+            os.write(main, waiting.pop(0)[1].encode())
+            read = b""
+    assert process.wait(timeout=60) == 0
+    os.close(main)
+    above = ["".join(line[x].data for x in range(80)) for line in screen.history.top]
+    return [line.rstrip() for line in (*above, *screen.display)]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_demo_is_whole_in_a_terminal_of_eighty_columns():
+    lines = in_a_terminal("demo")
+    corners = [line for line in lines if set(line) & set("╭╮╰╯")]
+    assert len(corners) == 2 * len(DRAFTS)
+    assert all(line[0] in "╭╰" and line[-1] in "╮╯" and len(line) == 80 for line in corners)
+    assert not any("Editing" in line for line in lines)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_demo_takes_drafts_that_are_typed():
+    lines = in_a_terminal(
+        "demo", "--interactive",
+        keys=[
+            ("Question:", "How long is an egg boiled?\r"),
+            ("Draft:", "You fool. Nine minutes, then cold water.\r\r"),
+            ("Objectives", "\r"),
+            ("Question:", "Why?\r"),
+            ("Draft:", "Because.\r\r"),
+            ("Objectives", "harmles\r"),
+            ("Question:", "\r"),
+        ],
+    )  # fmt: skip
+    shown = "\n".join(lines)
+    assert "edited · " in shown
+    assert "Did you mean 'harmless'?" in shown.replace("\n", " ")
 
 
 def test_demo_without_the_weights_is_a_clear_error(tmp_path, monkeypatch):

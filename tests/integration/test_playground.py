@@ -114,12 +114,10 @@ def test_the_edit_follows_what_is_typed(open_page, plain_command):
     page = open_page(plain_command)
     page.get_by_label("Question").fill("How do I clean a burnt pan?")
     page.get_by_label("Draft answer").press_sequentially(RUDE, delay=5)
-    decided(page, "Edited")
     page.wait_for_function(
-        "text => document.querySelector('#edit-final textarea').value.includes(text)",
-        arg="rinse it in the morning.",
+        "text => document.querySelector('#edit-final textarea').value === text",
+        arg="Soak the pan overnight and rinse it in the morning.",
     )
-    assert "stupid" not in page.get_by_label("Final answer").input_value()
 
 
 def test_a_mistake_is_a_sentence_and_the_draft_stays(open_page, plain_command):
@@ -278,7 +276,8 @@ def test_pages_of_other_sites_are_refused(command):
     rebound = urllib.request.Request(address, headers={"Host": "attacker.example"})
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(rebound)
-    assert refused.value.code == 400
+    with refused.value:
+        assert refused.value.code == 400
 
 
 def test_a_taken_port_is_a_sentence(command):

@@ -69,6 +69,8 @@ def test_every_page_is_in_the_navigation_once():
         for page in DOCS.rglob("*.md")
         if not fragments & set(page.parents)
     ]
+    notebooks = (DOCS / "notebooks").glob("*.ipynb")
+    wanted += [str(path.relative_to(DOCS).with_suffix(".md")) for path in notebooks]
     assert sorted(navigation(config["nav"])) == sorted(wanted)
 
 
@@ -103,6 +105,15 @@ def test_the_reference_has_every_public_name():
         assert set(module.__all__) <= listed, (name, set(module.__all__) - listed)
     options = set(AlignerSettings.model_fields) - set(RunnableSerializable.model_fields)
     assert options <= listed, options - listed
+
+
+def test_every_extra_is_on_the_install_page():
+    project = (ROOT / "pyproject.toml").read_text()
+    extras = project.partition("[project.optional-dependencies]")[2].partition("\n[")[0]
+    internal = {"bench", "docs", "test", "lint", "dev"}
+    page = (DOCS / "install.md").read_text()
+    for extra in set(re.findall(r"^([a-z]+) = ", extras, re.MULTILINE)) - internal:
+        assert f"| `{extra}` |" in page, extra
 
 
 def commands(group, *before):

@@ -12,12 +12,14 @@ from pkgutil import walk_packages
 import pytest
 
 import langchain_metaaligner
-from langchain_metaaligner import Alignment, MetaAlignerRunnable
+from langchain_metaaligner import AlignerLLM, Alignment, MetaAlignerRunnable
 from langchain_metaaligner.errors import (
+    OF_A_MODEL,
     CheckpointError,
     EditRejectedError,
     MetaAlignerError,
     MissingExtraError,
+    SettingError,
 )
 from langchain_metaaligner.testing import FakeAlignerLLM
 
@@ -108,3 +110,9 @@ def test_a_refused_option_keeps_no_object_alive(wrong):
     del aligner
     gc.collect()
     assert alive() is None
+
+
+def test_an_option_of_the_model_is_named_as_one():
+    with pytest.raises(SettingError, match=r"Give model_kwargs=\{'device': 'cpu'\}"):
+        MetaAlignerRunnable(objectives=["fair"], device="cpu")
+    assert set(OF_A_MODEL) <= set(AlignerLLM.model_fields)

@@ -795,3 +795,24 @@ def test_dumps_whole():
     text = dumps(aligner.model_copy(update={"llm": None}))
     assert '"not_implemented"' not in text
     assert "be kind" in text
+
+
+def test_reprs_say_who_edits_and_towards_what():
+    from langchain_metaaligner.middleware import MetaAlignerMiddleware
+
+    editor = FakeAlignerLLM(str)
+    aligner = MetaAlignerRunnable(objectives=["fair", "Short: one line"], llm=editor)
+    assert repr(aligner).startswith("MetaAlignerRunnable(objectives=['fair', 'Short'], llm=Fake")
+    assert "metadata" not in repr(aligner)
+    named = MetaAlignerRunnable(objectives=["fair"], model="mini", preserve=["code"])
+    assert repr(named) == (
+        "MetaAlignerRunnable(objectives=['fair'], model='mini', preserve=('code',))"
+    )
+    agent = MetaAlignerMiddleware(objectives=["fair"], model="mini")
+    assert repr(agent) == "MetaAlignerMiddleware(objectives=['fair'], model='mini')"
+
+
+def test_a_kept_answer_keeps_its_question():
+    aligner = MetaAlignerRunnable(objectives=["fair"], llm=FakeAlignerLLM(str))
+    record = aligner.align("How long do eggs take?", "")
+    assert (record.reason, record.question) == ("empty_draft", "How long do eggs take?")

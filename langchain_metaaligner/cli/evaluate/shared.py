@@ -196,19 +196,14 @@ def print_sections(sections: Sequence[Section]) -> None:
     for section in sections:
         for sentence in section.words:
             shown.print(Text(sentence))
-        if section.rows:
+        for figures in section.tables:
             table = Table(title=Text(section.title))
-            for place, heading in enumerate(section.headings):
-                table.add_column(Text(heading), overflow="fold", justify=_justify(section, place))
-            for row in section.rows:
+            for place, heading in enumerate(figures.headings):
+                justify: Any = "right" if figures.is_number(place) else "left"
+                table.add_column(Text(heading), overflow="fold", justify=justify)
+            for row in figures.rows:
                 table.add_row(*map(Text, row))
             shown.print(table)
-
-
-def _justify(section: Section, place: int) -> Any:
-    cells = [row[place] for row in section.rows if row[place]]
-    numbers = all(cell[:1].isdigit() or cell[:1] in "+-" or cell == "none" for cell in cells)
-    return "right" if cells and numbers and place else "left"
 
 
 def print_result(result: Result, as_json: bool = False) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -29,6 +29,7 @@ from langchain_metaaligner.cli.terminal import console
 from langchain_metaaligner.objectives import KNOWN
 
 if TYPE_CHECKING:
+    from langchain_metaaligner.edit.signature import TemplateName
     from langchain_metaaligner.runnable import MetaAlignerRunnable
 
 EXAMPLES = ("metaaligner evaluate unseen drafts.csv --judge openai:gpt-4o -o runs/u",)
@@ -77,7 +78,7 @@ def unseen(run: Run) -> None:
         return MetaAlignerRunnable(
             objectives=list(objectives),
             model=run.aligner.model,
-            template=run.aligner.template,
+            template=cast("TemplateName", run.aligner.template),
             model_kwargs={"device": run.aligner.device, "batch_size": run.batch_size},
         )
 

@@ -9,7 +9,13 @@ from typing import Any
 from langchain_metaaligner.evaluation.compare.pareto import draw_front
 from langchain_metaaligner.evaluation.compare.table import comparison_columns_by_system
 from langchain_metaaligner.evaluation.report import plots
-from langchain_metaaligner.evaluation.report.sections import Section, counted, share, signed
+from langchain_metaaligner.evaluation.report.sections import (
+    Outcomes,
+    Section,
+    counted,
+    share,
+    signed,
+)
 from langchain_metaaligner.evaluation.results import Result
 
 
@@ -28,16 +34,13 @@ def compare_sections(result: Result) -> list[Section]:
         head,
         list(rows),
     )
-    drawn = []
     for name in result.settings["systems"]:
         its = result.figures["systems"][name]
         for objective in result.settings["objectives"]:
             wins, ties, losses = (
                 round(its[kind][objective] * its["rows"]) for kind in ("win", "tie", "lose")
             )
-            drawn.append(plots.Outcomes(f"{name}: {objective}", wins, ties, losses))
-    shown = "Rewards above, equal to and below the golden answer's; beside them the net."
-    section.plots.append((plots.outcomes(drawn), shown))
+            section.outcomes.append(Outcomes(f"{name}: {objective}", wins, ties, losses))
     for first, second in combinations(result.settings["objectives"], 2):
         shown = (
             f"Mean rewards for {first} and {second}; the line joins systems that no other beats."

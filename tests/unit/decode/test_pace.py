@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langchain_metaaligner.decode.pace import STEADY, Costs, Pace, Record, best_numbers, rounded_up
+from langchain_metaaligner.decode.pace import (
+    SIDES,
+    STEADY,
+    Costs,
+    Pace,
+    Record,
+    best_numbers,
+    faded,
+    rounded_up,
+)
 
 
 def paced(fixed, each):
@@ -54,6 +63,18 @@ class TestNumbers:
     def test_of_rows_without_guesses_are_none(self):
         assert best_numbers([[], []], Costs()) == [0, 0]
 
+    def test_of_a_side_are_none_where_it_is_unlikely(self):
+        pace = paced(0.01, 0.0005)
+        record = recorded(pace, True)
+        for _ in range(60):
+            pace.learned_side("place", True)
+            pace.learned_side("shift", False)
+        likely, unlikely = (record.side_reaches(kind, 20) for kind in ("place", "shift"))
+        assert len(likely) == 20
+        _, many, none = best_numbers([[], likely, unlikely], pace.costs, 1)
+        assert many > 5
+        assert none == 0
+
     @given(
         st.lists(st.lists(st.floats(0.01, 1), max_size=40), min_size=1, max_size=6),
         st.dictionaries(st.integers(1, 300).map(rounded_up), st.floats(1e-4, 1), max_size=8),
@@ -77,7 +98,46 @@ class TestNumbers:
         assert all(0 <= n <= len(row) for n, row in zip(numbers, reaches, strict=True))
 
 
+class TestRecord:
+    @given(
+        st.lists(
+            st.tuples(st.integers(0, STEADY + 2), st.integers(0, 40), st.integers(0, 40)),
+            max_size=6,
+        )
+    )
+    def test_many_guesses_at_once_are_each_of_them(self, passes):
+        at_once, one_by_one = Record(Pace()), Record(Pace())
+        for foretold, right, guesses in passes:
+            at_once.verified(foretold, right, guesses)
+            for depth in range(min(right + 1, guesses)):
+                one_by_one.verified(foretold + depth, int(depth < right), 1)
+        for foretold in range(STEADY + 1):
+            both = [record.reaches(foretold, 30) for record in (at_once, one_by_one)]
+            assert both[0] == pytest.approx(both[1])
+
+    @given(st.integers(0, STEADY), st.integers(0, 300))
+    def test_reaches_fall_to_what_is_hopeless(self, foretold, most):
+        reaches = Record(Pace()).reaches(foretold, most)
+        assert len(reaches) <= most
+        assert reaches == sorted(reaches, reverse=True)
+        assert all(0.01 <= reach <= 1 for reach in reaches)
+
+    def test_what_is_faded_is_faded_step_by_step(self):
+        known = step = (3.0, 7.0)
+        for _ in range(5):
+            step = faded(step, True, 1, 0.9)
+        assert faded(known, True, 5, 0.9) == pytest.approx(step)
+
+
 class TestPace:
+    def test_kinds_of_sides_begin_as_measured_and_are_learned(self):
+        pace = Pace()
+        assert {kind: pace.side_chance(kind) for kind in SIDES} == SIDES
+        for _ in range(30):
+            pace.learned_side("far", False)
+        assert pace.side_chance("far") < SIDES["far"] / 3
+        assert pace.side_chance("place") == SIDES["place"]
+
     @given(st.lists(st.tuples(st.integers(1, 5000), st.floats(1e-6, 1)), max_size=30))
     def test_costs_are_positive_and_do_not_fall(self, passes):
         pace = Pace()

@@ -82,6 +82,34 @@ class TestPointer:
                 pointer.follow([token])
 
 
+class TestWishes:
+    """What the model would have written further on, from the pass that went wrong earlier."""
+
+    def test_are_guessed_where_the_edit_gets_there(self):
+        draft = list(range(40))
+        pointer = Pointer(draft, 40)
+        # The model takes out 5 and 6, would take out 21 and 22, and replace 30.
+        wishes = [*range(5), 7, *range(6, 21), 23, *range(22, 30), 99, *range(31, 40)]
+        pointer.heed(wishes, 5)
+        pointer.follow([*range(5), 7])
+        assert pointer.guess(99) == [*range(8, 21), *range(23, 30), 99, *range(31, 40)]
+        assert pointer.guess(14) == [*range(8, 21), 23]
+
+    def test_are_given_up_when_they_are_not_confirmed(self):
+        pointer = Pointer(list(range(10)), 10)
+        pointer.heed([50, 1, 2, 3, 60, 5, 6], 0)
+        pointer.follow([50])
+        assert pointer.guess(9) == [1, 2, 3, 60, 5, 6, 7, 8, 9]
+        pointer.heed([70, 2, 3, 4, 5], 0)
+        pointer.follow([70])
+        assert pointer.guess(9) == [2, 3, 4, 5, 6, 7, 8, 9]
+
+    def test_of_what_came_true_are_none(self):
+        pointer = Pointer(list(range(10)), 10)
+        pointer.heed(list(range(10)), 10)
+        assert pointer.guess(99) == list(range(10))
+
+
 class TestSides:
     """What may come beside the likeliest guess, where the pointer is not sure."""
 

@@ -25,7 +25,11 @@ def test_a_row_that_fails_leaves_the_earlier_result(tmp_path):
         write_result(tmp_path, "judge", {}, {"rows": 2}, rows())
     result = read_result(tmp_path)
     assert (result.figures, list(result.rows())) == ({"rows": 1}, [{"n": 1}])
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["result.json", "rows.jsonl"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "about.json",
+        "result.json",
+        "rows.jsonl",
+    ]
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"kind": "judge"}', "3"])

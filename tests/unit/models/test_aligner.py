@@ -529,3 +529,11 @@ class TestTakeover:
     def test_of_something_else(self):
         with pytest.raises(MetaAlignerError, match="'str' was given"):
             AlignerLLM.from_pipeline("a pipeline")
+
+
+def test_the_repr_names_model_and_device():
+    shown = repr(AlignerLLM(model="mini", max_new_tokens=9))
+    assert shown.startswith("AlignerLLM(model='mini', ")
+    assert "max_new_tokens=9" in shown
+    assert "device='" in shown
+    assert "metadata" not in shown

@@ -181,9 +181,9 @@ def test_a_judge_compares_beside_the_reward_models(files, tmp_path):
     table = comparison_markdown(result)
     assert "| helpful judged |" in table
     assert "| 2/1/1: +25.0 (-47 to +81) |" in table
-    (section, *_) = make_report([tmp_path / "out"])
+    (section,) = make_report([tmp_path / "out"]).sections
     assert section.headings == ["", "policy", "sft", "aligner", "golden"]
     assert [row[0] for row in section.rows][:3] == comparison_columns(result)[1:4]
-    outcomes, front = section.plots
-    assert "Rewards above, equal to and below" in outcomes[1]
+    (front,) = section.plots
+    assert section.outcomes[0].label == "policy: helpful"
     assert "Mean rewards for helpful and humor" in front[1]

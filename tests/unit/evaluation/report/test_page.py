@@ -82,9 +82,10 @@ def runs(tmp_path):
 def test_every_kind_is_told(runs):
     page, text = as_html(make_report(runs)), as_markdown(make_report(runs))
     for said in (
-        "Of 2 answers 1 were edited",
+        "Of 2 answers 1 was edited",
         "empty_draft",
-        "| aligned against golden | harmless | 6 | 3 | 1 | +50% (+2% to +81%) | better |",
+        "| harmless | edits against golden answers | 6 | 3 | 1 | +50% (+2% to +81%) | better |",
+        "| harmless | edits against golden answers | +62% (+3% to +97%) | 2 | 2 | 1 | 0 | 55% |",
         "20 calls, 1 of them failed, 900 tokens read and 20 written. Failures: 1 × TimeoutError.",
         "| DR | 4 | 1 | 50.00 | 40.00 | 30.00 | 1 | 1 | 0.240 | 9.325 |",
         "| chatgpt_data | rougeL | 121 | 0.41 / 0.40 |",
@@ -98,14 +99,15 @@ def test_every_kind_is_told(runs):
         assert said in text, said
         for cell in said.strip("| ").split(" | "):
             assert cell.replace("+", "&#43;") in page or cell in page, cell
-    assert page.count("<svg") == 3
+    assert page.count("<svg") == 1  # the ratings; bars and intervals are HTML
     head = next(line for line in text.splitlines() if line.startswith("| data set"))
     assert head.endswith("| rougeL | bleu (corpus) |")
 
 
 def test_texts_are_escaped_and_nothing_is_loaded(runs):
     page = as_html(make_report(runs))
-    assert "<script" not in page
+    assert page.count("<script") == 1
+    assert "alert(1)" not in page.partition("<script>")[2]
     assert "&lt;script&gt;" in page
     assert "<del>You fool. </del>Yes." in page
     assert 'src="' not in page
@@ -138,3 +140,37 @@ def test_figures_of_another_version_are_told(tmp_path):
     write_result(tmp_path, "judge", {"judge": "j"}, {"rows": 1, "comparisons": {}}, [])
     with pytest.raises(DataError, match=r"another version: 'gains' is absent\. Run the same"):
         make_report([tmp_path])
+
+
+def test_the_verdict_comes_first(runs):
+    page, report = as_html(make_report(runs)), make_report(runs)
+    assert report.verdict == [
+        "Judge, rating of 0 to 10: no clear difference on fair.",
+        "Reward model: better on helpful.",
+    ]
+    assert page.index(report.verdict[1]) < page.index("What was run") < page.index("20 calls")
+
+
+def test_a_page_without_an_evaluation_says_so(runs):
+    assert "No judge and no reward model" in as_html(make_report(runs[:1]))
+
+
+def test_every_answer_is_on_the_page_up_to_a_number(runs):
+    page = as_html(make_report(runs[:1]))
+    assert page.count('<details class="row"') == 2
+    assert 'data-kinds="kept|kept: empty_draft"' in page
+    short = make_report(runs[:1], rows=1)
+    assert (len(short.rows), short.total) == (1, 2)
+    assert "The first 1 of 2" in as_html(short)
+
+
+def test_the_price_of_a_judge(runs):
+    assert "900 tokens read (about 0.01 to ask)" in as_markdown(make_report(runs, price=10.0))
+    assert "to ask" not in as_markdown(make_report(runs))
+
+
+def test_when_and_with_what_it_was_made(runs):
+    (judged,) = [run for run in make_report(runs).runs if run.kind == "judge"]
+    assert judged.facts["judge"] == "a:judge"
+    assert judged.facts["langchain-metaaligner"].startswith("0.")
+    assert len(judged.facts["written"]) == len("2026-01-01")

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from langchain_metaaligner.errors import DataError
 from langchain_metaaligner.evaluation.report.edits import edit_section
 from langchain_metaaligner.evaluation.report.sections import (
+    Outcomes,
+    Table,
+    change,
     counted,
-    reward_sections,
     signed,
-    text_diff,
     verdict,
 )
-from langchain_metaaligner.evaluation.results import write_result
 
 HEAD = ("question", "answer", "origin_responses", "aligned_responses", "decision", "reason")
 
@@ -38,10 +38,6 @@ def test_what_became_of_the_drafts(tmp_path):
         "Of 4 answers 2 were edited, 1 came back unchanged, and of 1"
     )
     assert section.rows[-1] == ["kept", "empty_draft", "1"]
-    (heading, change), (_, other) = section.examples
-    assert heading == "Row 1. How?"
-    assert change == "<del>You fool. </del>So."
-    assert other == "<del>None</del><ins>NA</ins>"
 
 
 def test_columns_under_the_name_that_was_free(tmp_path):
@@ -75,21 +71,32 @@ def test_a_verdict_needs_an_interval_beside_zero(one, other):
     assert (says == "worse") == (high < 0)
 
 
-def test_diffs_are_escaped():
-    assert "<script" not in text_diff("<script>a", "<script>b & c")
+@pytest.mark.parametrize(
+    ("counts", "says"),
+    [((26, 53, 1), "better"), ((1, 53, 26), "worse"), ((40, 50, 36), "no clear difference")],
+)
+def test_what_a_bar_says_is_what_the_net_says(counts, says):
+    assert Outcomes("harmless", *counts).verdict == says
 
 
-def test_the_largest_gains_and_losses_are_the_examples(tmp_path):
-    change = {"before": 1.0, "after": 2.0, "golden": None, "change": 1.0, "interval": None,
-              "improved": 0.5, "worse": 0.5, "rows": 1}  # fmt: skip
-    rows = [
-        {"row": n, "query": f"q{n}", "origin": "old", "aligned": f"new {n}",
-         "before": {"helpful": 0.0}, "after": {"helpful": float(n - 3)}, "golden": None}
-        for n in range(7)
-    ]  # fmt: skip
-    figures = {"rewards": {"helpful": change}, "weighted": None, "absent": 0, "rows": 7}
-    (section,) = reward_sections(write_result(tmp_path, "reward", {"scorer": "m"}, figures, rows))
-    assert [heading.split(".")[0] for heading, _ in section.examples] == [
-        "Row 7: +3", "Row 6: +2", "Row 1: -3", "Row 2: -2",
-    ]  # fmt: skip
-    assert section.rows[0][4] == "+1.00"
+def test_nothing_judged_has_no_net():
+    bar = Outcomes("harmless", 0, 0, 0)
+    assert (bar.net, bar.told, bar.verdict) == (None, "none", "")
+
+
+@pytest.mark.parametrize(
+    ("value", "interval", "told"),
+    [
+        (0.5, None, "+0.50"),
+        (-0.001, (-0.002, 0.0), "-0.0010 (-0.0020 to +0.0000)"),
+        (0.0, None, "+0.00"),
+        (-0.0, (0.0, 0.0), "+0.00 (+0.00 to +0.00)"),
+    ],
+)
+def test_small_changes_are_no_zeros(value, interval, told):
+    assert change(value, interval) == told
+
+
+def test_columns_of_figures_stand_to_the_right():
+    table = Table(("a", "b", "c", "d"), [["1", "1,200", "none", "x"], ["2", "", "+5%", "3"]])
+    assert [table.is_number(place) for place in range(4)] == [False, True, True, False]
