@@ -26,6 +26,7 @@ from pathlib import Path
 
 import torch
 from phrase_filter import PhraseFilter
+from plots import quality_plot
 from quality_cases import Case, CaseDrawer, is_faithful, own_texts
 
 from langchain_metaaligner import MetaAlignerRunnable
@@ -128,32 +129,6 @@ def table(found: Sequence[Figure]) -> str:
     return "\n".join(lines).strip() + "\n"
 
 
-def plot(found: Sequence[Figure], path: Path) -> None:
-    """Draw the figures of the first kind of drafts as bars with their intervals."""
-    import matplotlib.pyplot as plt
-
-    drafts = found[0].drafts
-    here = [one for one in found if one.drafts == drafts]
-    rows = list(dict.fromkeys((one.measure, one.label) for one in here))[::-1]
-    systems = list(dict.fromkeys(one.system for one in here))
-    figure, axes = plt.subplots(figsize=(8, 0.38 * len(rows) + 1.4))
-    for k, system in enumerate(systems):
-        for one in (o for o in here if o.system == system):
-            y = rows.index((one.measure, one.label)) + 0.27 * (1 - k)
-            share, (low, high) = one.right / one.n, one.interval
-            axes.barh(y, share, height=0.25, color=f"C{k}", label=system)
-            error = [[max(0.0, share - low)], [max(0.0, high - share)]]
-            axes.errorbar(share, y, xerr=error, color="black", lw=0.8)
-    axes.set_yticks(range(len(rows)), [f"{measure}: {label}" for measure, label in rows])
-    axes.set_xlim(0, 1)
-    axes.set_xlabel("share of drafts, with 95 % interval")
-    axes.set_title(drafts, fontsize=10)
-    labels = dict(zip(*axes.get_legend_handles_labels()[::-1], strict=True))
-    axes.legend(labels.values(), labels, loc="upper center", bbox_to_anchor=(0.4, -0.07), ncols=3)
-    figure.tight_layout()
-    figure.savefig(path)
-
-
 def main() -> None:
     """Measure, print the table, and write figures, table, plot and failures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -200,7 +175,7 @@ def main() -> None:
         rows = [asdict(one) for one in found]
         (options.output / "figures.json").write_text(json.dumps(rows, indent=1) + "\n")
         (options.output / "table.md").write_text(table(found), encoding="utf-8")
-        plot(found, options.output / "quality.svg")
+        quality_plot([asdict(one) for one in found], options.output)
         with (options.output / "failures.jsonl").open("w", encoding="utf-8") as lines:
             lines.writelines(json.dumps(failure) + "\n" for failure in failures)
 

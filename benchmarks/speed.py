@@ -25,10 +25,11 @@ from typing import Any
 
 import torch
 from natural_cases import SUITE, read_cases
+from plots import speed_plot
 from quality_cases import CaseDrawer, own_texts
 from shapes import SHAPES, grown
 from speed_callers import callers_rows
-from speed_report import CallersRow, Row, as_table, callers_table, limit_share, plot
+from speed_report import CallersRow, Row, as_table, callers_table, limit_share
 from speed_systems import BATCHED, SINGLE, Cipher, Outputs, System, Work, llama_cpp, watched
 
 from langchain_metaaligner.data.synthetic.families import FIRST_TIER
@@ -292,11 +293,7 @@ def main() -> None:
         options.output.mkdir(parents=True, exist_ok=True)
         table = "\n\n".join(sections) + "\n"
         (options.output / "table.md").write_text(table, encoding="utf-8")
-        rows = {
-            dtype: [Row(**{k: v for k, v in row.items() if k != "limit_share"}) for row in one]
-            for dtype, one in ((dtype, content["rows"]) for dtype, content in data.items())
-        }
-        plot(rows, options.output / "speed.svg")
+        speed_plot({dtype: content["rows"] for dtype, content in data.items()}, options.output)
 
 
 if __name__ == "__main__":

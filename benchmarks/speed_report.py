@@ -1,10 +1,9 @@
-"""What `speed.py` found, as tables and as a plot."""
+"""What `speed.py` found, as tables."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 
@@ -89,32 +88,6 @@ def as_table(rows: Sequence[Row]) -> str:
             f"| {row.passes:,} | {per_pass} | {waste} | {latency} |"
         )
     return "\n".join(lines)
-
-
-def plot(results: dict[str, list[Row]], path: Path) -> None:
-    """Bars of the ratios, one panel a dtype."""
-    import matplotlib.pyplot as plt
-
-    figure, panels = plt.subplots(1, len(results), figsize=(6 * len(results), 4.5), squeeze=False)
-    for panel, (dtype, rows) in zip(panels[0], results.items(), strict=True):
-        names = list(dict.fromkeys(row.system for row in rows))
-        overlaps = list(dict.fromkeys(row.overlap for row in rows))
-        for index, overlap in enumerate(overlaps):
-            ratios = {row.system: row.ratio for row in rows if row.overlap == overlap}
-            places = [place + 0.27 * (index - 1) for place in range(len(names))]
-            values = [ratios.get(name, 0.0) for name in names]
-            bars = panel.barh(places, values, height=0.25, label=overlap)
-            panel.bar_label(bars, [f"{v:.1f}x" if v else "" for v in values], fontsize=7, padding=2)
-        panel.set_yticks(range(len(names)), names)
-        panel.invert_yaxis()
-        panel.set_xscale("log")
-        panel.margins(x=0.15)  # room for the longest bar's label
-        panel.axvline(1.0, color="grey", linewidth=0.8)
-        panel.set_title(dtype)
-        panel.set_xlabel("times as fast as the research script")
-        panel.legend(fontsize=8)
-    figure.tight_layout()
-    figure.savefig(path)
 
 
 def callers_table(rows: Sequence[CallersRow]) -> str:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import replace
 from inspect import Parameter, Signature, signature
 from typing import Any, cast
+from uuid import uuid4
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from typing_extensions import Unpack
 
+from langchain_metaaligner.edit.carried import changed_texts, with_replaced
 from langchain_metaaligner.edit.record import Alignment
 from langchain_metaaligner.edit.signature import MiddlewareOptions, RunnableOptions
+from langchain_metaaligner.edit.speaker import Speaker, speaking
 from langchain_metaaligner.edit.unseen import runs_unseen
+from langchain_metaaligner.edit.withheld import runs_withheld
 from langchain_metaaligner.errors import MissingExtraError, SettingError
 from langchain_metaaligner.runnable import MetaAlignerRunnable
 
@@ -25,8 +29,9 @@ except ImportError as missing:
 class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
     """Corrects an agent's final answer before anyone sees it.
 
-    Turns that call tools and structured responses pass as they are. The model's runs are tagged
-    ``nostream``, so that no draft shows in ``stream_mode="messages"``; the corrected message does.
+    Turns that call tools and structured responses pass as they are, with their tokens. No draft
+    shows in ``stream_mode="messages"``: the corrected answer does, word by word once it is checked,
+    or with ``streaming="live"`` as it is written.
 
     Args:
         name: the middleware's name in the agent, which must be unique there.
@@ -55,11 +60,6 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
         record = options.pop("record", "slim")
         if record not in ("full", "slim"):
             raise SettingError(f"record is {record!r}. Give 'full' or 'slim'.")
-        if options.get("streaming", "checked") != "checked":
-            raise SettingError(
-                f"streaming={options['streaming']!r} has no effect in an agent, whose final turn "
-                "is shown whole once it is checked. Leave it out."
-            )
         self._name = options.pop("name", "MetaAlignerMiddleware")
         self._slim = record == "slim"
         self.aligner = MetaAlignerRunnable(**cast("RunnableOptions", options))
@@ -87,11 +87,24 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
         handler: Callable[[ModelRequest[Any]], ModelResponse[Any]],
     ) -> ModelResponse[Any]:
         """Correct what the model answers, unless it calls tools or fills a structure."""
-        with runs_unseen():
+        with runs_withheld(self._tools_shown(request)) as withheld:
             response = handler(request)
-            if not _is_final(response):
-                return response
-            return self._aligned(response, self.aligner.invoke(_dialogue(request, response)))
+        if self.aligner.fields and response.structured_response is not None:
+            with runs_unseen():
+                whole = self.aligner.invoke(_state(request, response))
+            return with_structure(response, whole["structured_response"])
+        if not _is_final(response):
+            withheld.show()
+            return response
+        if not withheld.streams:
+            with runs_unseen():
+                aligned = self.aligner.invoke(_dialogue(request, response))
+            return _with_answer(response, self._slimmed(aligned[-1]))
+        draft = _with_id(response.result[-1])
+        chunks = self.aligner.stream(self._pair(request, draft))
+        speaker = Speaker(chunks=(piece for chunk in chunks for piece in self._pieces(chunk)))
+        speaker.invoke([], speaking())
+        return _with_answer(response, _in_place_of(draft, speaker.said))
 
     async def awrap_model_call(
         self,
@@ -99,23 +112,54 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
         handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]],
     ) -> ModelResponse[Any]:
         """The async twin of `wrap_model_call`."""
-        with runs_unseen():
+        with runs_withheld(self._tools_shown(request)) as withheld:
             response = await handler(request)
-            if not _is_final(response):
-                return response
-            aligned = await self.aligner.ainvoke(_dialogue(request, response))
-            return self._aligned(response, aligned)
+        if self.aligner.fields and response.structured_response is not None:
+            with runs_unseen():
+                whole = await self.aligner.ainvoke(_state(request, response))
+            return with_structure(response, whole["structured_response"])
+        if not _is_final(response):
+            withheld.show()
+            return response
+        if not withheld.streams:
+            with runs_unseen():
+                aligned = await self.aligner.ainvoke(_dialogue(request, response))
+            return _with_answer(response, self._slimmed(aligned[-1]))
+        draft = _with_id(response.result[-1])
+        chunks = self.aligner.astream(self._pair(request, draft))
+        pieces = (piece async for chunk in chunks for piece in self._pieces(chunk))
+        speaker = Speaker(chunks=pieces)
+        await speaker.ainvoke([], speaking())
+        return _with_answer(response, _in_place_of(draft, speaker.said))
 
-    def _aligned(
-        self, response: ModelResponse[Any], aligned: list[BaseMessage]
-    ) -> ModelResponse[Any]:
-        answer = aligned[-1]
-        if self._slim:
-            about = answer.response_metadata
-            slim = Alignment(**about["metaaligner"]).slim_record()
-            about = {**about, "metaaligner": slim}
-            answer = answer.model_copy(update={"response_metadata": about})
-        return replace(response, result=[*response.result[:-1], answer])
+    def _tools_shown(self, request: ModelRequest[Any]) -> list[str] | None:
+        """The tools whose calls are shown: not those that carry a structured answer to edit."""
+        if not self.aligner.fields or request.response_format is None:
+            return None
+        return [str(getattr(tool, "name", "")) for tool in request.tools]
+
+    @property
+    def _answer_key(self) -> str:
+        return self.aligner.answer_key or "answer"
+
+    def _pieces(self, chunk: Mapping[str, Any]) -> Iterator[BaseMessage]:
+        if self._answer_key in chunk:
+            yield self._slimmed(chunk[self._answer_key])
+
+    def _pair(self, request: ModelRequest[Any], draft: BaseMessage) -> dict[str, Any]:
+        """The answer with what led to it, in the form whose answer streams in pieces."""
+        turns = _turns(request)
+        asked = {self.aligner.question_key or "question": turns} if turns else {}
+        return {**asked, self._answer_key: draft}
+
+    def _slimmed(self, message: BaseMessage) -> BaseMessage:
+        """The message with as much of the record as is to be stored and shown."""
+        about = message.response_metadata
+        if not self._slim or "metaaligner" not in about:
+            return message
+        slim = Alignment(**about["metaaligner"]).slim_record()
+        about = {**about, "metaaligner": slim}
+        return message.model_copy(update={"response_metadata": about})
 
 
 def _signature() -> Signature:
@@ -146,7 +190,12 @@ def _is_final(response: ModelResponse[Any]) -> bool:
 
 
 def _dialogue(request: ModelRequest[Any], response: ModelResponse[Any]) -> list[BaseMessage]:
-    """The turns that led to the answer, and the answer.
+    """The turns that led to the answer, and the answer."""
+    return [*_turns(request), response.result[-1]]
+
+
+def _turns(request: ModelRequest[Any]) -> list[BaseMessage]:
+    """The turns that led to the answer.
 
     Where a middleware has trimmed the request to the last results of tools, the question stands in
     the agent's state alone. A summary of older turns is no question, though a human turn by type.
@@ -154,8 +203,44 @@ def _dialogue(request: ModelRequest[Any], response: ModelResponse[Any]) -> list[
     messages = request.messages
     if not any(isinstance(m, HumanMessage) and not _is_summary(m) for m in messages):
         messages = request.state.get("messages", messages)
-    turns = [SystemMessage(m.content) if _is_summary(m) else m for m in messages]
-    return [*turns, response.result[-1]]
+    return [SystemMessage(m.content) if _is_summary(m) else m for m in messages]
+
+
+def _state(request: ModelRequest[Any], response: ModelResponse[Any]) -> dict[str, Any]:
+    """The structured answer with what led to it."""
+    structured = response.structured_response
+    return {"messages": _turns(request), "structured_response": structured}
+
+
+def _with_id(draft: BaseMessage) -> BaseMessage:
+    """The draft with an id, by which a stream knows that it has shown the message in pieces."""
+    return draft if draft.id else draft.model_copy(update={"id": str(uuid4())})
+
+
+def _in_place_of(draft: BaseMessage, said: BaseMessage) -> BaseMessage:
+    """The draft with what was said in its place, and all else as it was."""
+    names = ("content", "response_metadata", "additional_kwargs")
+    return draft.model_copy(update={name: getattr(said, name) for name in names})
+
+
+def _with_answer(response: ModelResponse[Any], answer: BaseMessage) -> ModelResponse[Any]:
+    return replace(response, result=[*response.result[:-1], answer])
+
+
+def with_structure(response: ModelResponse[Any], structure: Any) -> ModelResponse[Any]:
+    """The response with another structured answer, also in the messages that carry it."""
+    pairs = dict(changed_texts(response.structured_response, structure))
+    result = [
+        message.model_copy(
+            update={
+                name: with_replaced(getattr(message, name), pairs)
+                for name in ("content", "additional_kwargs", "tool_calls")
+                if hasattr(message, name)
+            }
+        )
+        for message in response.result
+    ]
+    return replace(response, result=result, structured_response=structure)
 
 
 def _is_summary(message: BaseMessage) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import sys
 import time
@@ -76,15 +75,14 @@ def devices() -> dict[str, str]:
     import psutil
     import torch
 
-    from langchain_metaaligner.models.spec import CheckpointSpec
+    from langchain_metaaligner.weights.device import compute_plan
 
-    placed = CheckpointSpec().placed()
+    plan = compute_plan()
     memory = psutil.virtual_memory()
     shown = {
-        "device": str(placed.device),
-        "dtype": str(placed.dtype),
-        "threads": f"{torch.get_num_threads()} of {os.cpu_count()} cores"
-        + (f" (OMP_NUM_THREADS={n})" if (n := os.environ.get("OMP_NUM_THREADS")) else ""),
+        "device": plan.device,
+        "dtype": f"{plan.dtype} ({plan.why_dtype})",
+        "threads": f"{plan.threads} of {plan.cores:g} cores ({plan.why_threads})",
         "memory": f"{memory.available / 1e9:.1f} GB free of {memory.total / 1e9:.1f} GB",
     }
     for number in range(torch.cuda.device_count()):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "metaaligner playground",
     "metaaligner playground --chat openai:gpt-4o-mini",
-    "metaaligner playground --model MetaAligner/MetaAligner-HH-RLHF-1.1B --port 8000",
+    "metaaligner playground --model MetaAligner/MetaAligner-HH-RLHF-1.1B",
 )
 
 

@@ -17,6 +17,7 @@ from langchain_metaaligner.decode.passages import (
 _PROTECTED = re.compile(
     r"^[ \t]*(?P<fence>```|~~~).*?(?:^[ \t]*(?P=fence)|\Z)|^[ \t]*\|[^\n]*$", re.M | re.S
 )
+_QUOTED = re.compile(r"“[^”\n]*”|«[^»\n]*»|\"[^\"\n]*\"|`[^`\n]*`|https?://\S+")
 _JOINT = re.compile(r"\s*[,;:—–(-]+$")
 
 
@@ -25,7 +26,8 @@ def passages(
 ) -> list[bool]:
     """Which words go: whole sentences, clauses of the others, and words of what is left.
 
-    Code blocks and tables stay, and a bullet goes with what stands behind it.
+    Code blocks and tables stay. A quotation, code in a line or an address goes with its sentence or
+    not at all, and a bullet goes with what stands behind it.
 
     Args:
         text: the draft.
@@ -35,18 +37,30 @@ def passages(
         caution: what a logarithm must exceed.
     """
     goes = [False] * len(words)
+    quoted = _inside(_QUOTED, text, words)
     for reach in (SENTENCE, CLAUSE, WORD):
         for number, word in enumerate(words):
+            if goes[number] or word.ends < reach or odds[number][reach - 1] <= caution:
+                continue
             first = {SENTENCE: word.sentence, CLAUSE: word.clause, WORD: number}[reach]
-            if word.ends >= reach and not goes[number] and odds[number][reach - 1] > caution:
-                goes[first : number + 1] = [True] * (number + 1 - first)
-    for match in _PROTECTED.finditer(text):
-        for number, word in enumerate(words):
-            if word.start < match.end() and match.start() < word.end:
-                goes[number] = False
+            passage = range(first, number + 1)
+            if reach == SENTENCE or quoted.isdisjoint(passage):
+                goes[first : number + 1] = [True] * len(passage)
+    for number in _inside(_PROTECTED, text, words):
+        goes[number] = False
     for mark, behind in line_marks(text, words):
         goes[mark] = all(goes[number] for number in behind)
     return goes
+
+
+def _inside(pattern: re.Pattern[str], text: str, words: Sequence[Word]) -> frozenset[int]:
+    """The words that stand in what a pattern finds, as a whole or in part."""
+    return frozenset(
+        number
+        for match in pattern.finditer(text)
+        for number, word in enumerate(words)
+        if word.start < match.end() and match.start() < word.end
+    )
 
 
 def without(text: str, words: Sequence[Word], goes: Sequence[bool]) -> str:

@@ -17,6 +17,7 @@ from langchain_metaaligner.decode.lookup import LookupLoop
 from langchain_metaaligner.decode.model import DecoderModel
 from langchain_metaaligner.decode.obstacle import obstacle
 from langchain_metaaligner.decode.row import Decoding, Row
+from langchain_metaaligner.errors import SettingError
 
 logger = logging.getLogger("langchain_metaaligner")
 _logged: set[tuple[str, str]] = set()
@@ -47,17 +48,25 @@ def loop_for(model: DecoderModel, decoding: Decoding) -> Loop:
 
     Lookup decoding is greedy: whatever else the options ask for falls back to ``generate``, and so
     do models without a fast path. Each reason is logged once. An extractive model is only read.
+
+    Raises:
+        SettingError: when the options ask an extractive model to write otherwise.
     """
-    if model.marks:
-        return ExtractiveLoop(model)
-    if decoding.method == "greedy":
-        return PlainLoop()
     changes = sorted(
         (name, value)
         for name, value in decoding.options.items()
         if not (name == "do_sample" and value is False)
     )
     named = ", ".join(f"{option}={value!r}" for option, value in changes)
+    if model.marks:
+        if changes:
+            raise SettingError(
+                f"{model.name!r} takes passages out and writes nothing, so that the generation "
+                f"options {named} can have no effect. Leave them out; caution= is what it has."
+            )
+        return ExtractiveLoop(model)
+    if decoding.method == "greedy":
+        return PlainLoop()
     reason = f"it is greedy, and the options are {named}" if changes else obstacle(model)
     if reason is None:
         return LookupLoop(model, decoding.guesses)

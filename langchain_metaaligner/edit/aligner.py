@@ -14,6 +14,7 @@ from langchain_core.runnables.config import get_config_list, run_in_executor
 from langchain_metaaligner.edit import question as upstream
 from langchain_metaaligner.edit.ask import aask, ask, outcome, prepare
 from langchain_metaaligner.edit.exchange import Question, read, read_question
+from langchain_metaaligner.edit.fields import exchange_of, prepare_fields, read_structure
 from langchain_metaaligner.edit.node import AlignerNode, objectives_of_request
 from langchain_metaaligner.edit.options import AlignerSettings, EditOptions
 from langchain_metaaligner.edit.places import Places
@@ -163,11 +164,14 @@ class Aligner(AlignerSettings):
         self, value: Any, run_manager: RunManager, config: RunnableConfig, objectives: Any
     ) -> Edit:
         options = self._options_of(config, objectives)
-        exchange = read(value, options.keys)
+        structure = read_structure(value, options.fields, options.keys)
+        exchange = exchange_of(structure, options.keys) if structure else read(value, options.keys)
         if exchange.question is None and not exchange.untouched:
             question = upstream.find(run_manager.run_id, exchange.found_by)
             exchange = replace(exchange, question=question)
-        return prepare(exchange, config, options)
+        if structure is None:
+            return prepare(exchange, config, options)
+        return prepare_fields(structure, exchange, lambda one: prepare(one, config, options))
 
     def _options_of(self, config: RunnableConfig, objectives: Any = None) -> EditOptions:
         """The options of one call, whose objectives its code or its request may choose."""

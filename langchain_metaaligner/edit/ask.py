@@ -12,6 +12,7 @@ from langchain_core.runnables import RunnableConfig
 from langchain_metaaligner.edit.deadline import NEVER, Deadline
 from langchain_metaaligner.edit.editor import ModelFailureError
 from langchain_metaaligner.edit.exchange import Exchange
+from langchain_metaaligner.edit.fields import join_parts, parts_to_ask
 from langchain_metaaligner.edit.loop import Caller, Elsewhere, Here, finished
 from langchain_metaaligner.edit.options import EditOptions
 from langchain_metaaligner.edit.plan import EXPLICIT_FORMS, Edit, plan
@@ -100,11 +101,14 @@ async def aask(edits: Sequence[Edit | Exception], options: EditOptions) -> None:
 async def _answer(
     edits: Sequence[Edit | Exception], options: EditOptions, callers: type[Here] | type[Elsewhere]
 ) -> None:
-    asked = [edit for edit in edits if isinstance(edit, Edit) and edit.prompt is not None]
+    answers = [edit for edit in edits if isinstance(edit, Edit)]
+    asked = [part for edit in answers for part in parts_to_ask(edit) if part.prompt is not None]
     caller = callers(asked[0].deadline if asked else NEVER)
     with admitted(asked, options) as edited:
         if edited:
             await _attempt(edited, options, caller)
+    for edit in answers:
+        join_parts(edit)
     tell_kept(edits)
     if options.on_failure == "refuse":
         await refuse_kept(edits, options, callers())

@@ -122,3 +122,17 @@ def traced_runs() -> Iterator[UUID]:
     tree = get_current_run_tree()
     order = tree.dotted_order if tree else ""
     yield from map(UUID, reversed(re.findall(r"[0-9a-f-]{36}(?=\.|$)", order)))
+
+
+def in_arguments(message: BaseMessage) -> str:
+    """The texts in the arguments of a message's tool calls: where a structured answer stands."""
+    calls = getattr(message, "tool_calls", None) or ()
+    return "\n".join(text for call in calls for text in _strings(call.get("args")))
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _strings(item)

@@ -16,6 +16,7 @@ from langchain_metaaligner.edit.copies import Checked
 from langchain_metaaligner.edit.editor import Editor
 from langchain_metaaligner.edit.exchange import Keys
 from langchain_metaaligner.edit.gate import RewardGate
+from langchain_metaaligner.edit.paths import parse_path
 from langchain_metaaligner.edit.places import Places
 from langchain_metaaligner.errors import SettingError
 from langchain_metaaligner.objectives import Objective, distinct_objectives
@@ -39,6 +40,7 @@ class EditOptions:
         objectives: what the edit is to improve.
         aspects: their texts, as they stand in the prompt.
         keys: where question and answer stand in a dict.
+        fields: paths to the texts of structured answers.
         preserve: what of the draft must survive.
         checks: the caller's own checks.
         check_timeout: the seconds that each of them has.
@@ -57,6 +59,7 @@ class EditOptions:
     objectives: tuple[Objective, ...]
     aspects: str
     keys: Keys
+    fields: tuple[str, ...]
     preserve: tuple[Preserved, ...]
     checks: tuple[BoundCheck, ...]
     check_timeout: float | None
@@ -118,6 +121,9 @@ class AlignerSettings(Checked):
     """Whether the draft stands when its question cannot be known, or `MissingQuestionError` is
     raised."""
 
+    fields: tuple[str, ...] = ()
+    """The texts of structured answers that are edited, together: ``["advice", "steps[].text"]``."""
+
     preserve: tuple[Preserved, ...] = ()
     """What of the draft must survive: "code", "urls", "numbers", "citations"."""
 
@@ -169,6 +175,15 @@ class AlignerSettings(Checked):
         if isinstance(value, str):
             return value.strip().casefold()
         return distinct_objectives(value) if value is not None else value
+
+    @field_validator("fields")
+    @classmethod
+    def _parse_fields(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for at, path in enumerate(value):
+            parse_path(path)
+            if path in value[:at]:
+                raise SettingError(f"fields: {path!r} is named twice.")
+        return value
 
     @field_validator("template")
     @classmethod
@@ -253,6 +268,7 @@ class AlignerSettings(Checked):
             objectives=self.objectives,
             aspects=template.aspects(self.objectives),
             keys=Keys(self.question_key, self.answer_key, self.context_key, self.history_key),
+            fields=self.fields,
             preserve=self.preserve,
             checks=tuple(map(BoundCheck.of, self.checks)),
             check_timeout=self.check_timeout,

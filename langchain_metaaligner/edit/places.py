@@ -20,6 +20,10 @@ class Places:
         self._lock = threading.RLock()
         self._held: dict[object, None] = {}
 
+    def __reduce__(self) -> tuple[type[Places], tuple[int | None]]:
+        """A copy begins with all places free; the lock is no part of it."""
+        return Places, (self._number,)
+
     @property
     def under_way(self) -> int:
         """How many there are."""

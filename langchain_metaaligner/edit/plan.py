@@ -43,6 +43,7 @@ class Edit:
         guard: undoes in the edit what was done to the user's text in the prompt.
         deadline: when the answer is to be there.
         error: what failed on the way, in code that is not ours.
+        parts: of a structured answer, the edits of its texts.
     """
 
     shape: Shape
@@ -56,6 +57,7 @@ class Edit:
     guard: Guard | None = None
     deadline: Deadline = NEVER
     error: Exception | None = None
+    parts: tuple[Edit, ...] = ()
 
 
 class Plan(NamedTuple):

@@ -40,6 +40,7 @@ from langchain_metaaligner.edit.calls import (
     Prompt,
     Run,
     as_prompt,
+    in_arguments,
     readable,
     sequence_step,
     step_input,
@@ -236,7 +237,7 @@ class Recorder(BaseCallbackHandler):
         messages[key] = (ref, None if ambiguous else prompt)
         if len(messages) > MESSAGES:
             messages.popitem(last=False)
-        return Call(prompt, str(reply.text), ref, reply.id)
+        return Call(prompt, str(reply.text) or in_arguments(reply), ref, reply.id)
 
 
 def _unwatch(key: int) -> None:

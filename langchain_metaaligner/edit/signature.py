@@ -58,6 +58,7 @@ class AlignerOptions(TypedDict, total=False):
     on_failure: Literal["original", "raise", "refuse"]
     refusal: str | Callable[[Alignment], str] | Callable[[Alignment], Awaitable[str]] | None
     on_missing_question: Literal["original", "raise"]
+    fields: Items[str]
     preserve: Sequence[Preserved]
     checks: Sequence[Check]
     check_timeout: float | None

@@ -136,7 +136,8 @@ def aligned_rows(
     rows = table.rows(report.problems)
     while batch := list(islice(rows, window)):
         pairs = [(row.get(table.asked), row.get(table.answer)) for row in batch]
-        for row, record in zip(batch, _records(pairs, ledger, engine, report), strict=True):
+        records = _records(pairs, ledger, engine, report, progress)
+        for row, record in zip(batch, records, strict=True):
             report.decisions[record["decision"]] += 1
             if record["decision"] == "kept":
                 report.reasons[record["reason"]] += 1
@@ -147,7 +148,6 @@ def aligned_rows(
                 names["decision"]: record["decision"],
                 names["reason"]: record["reason"],
             }
-        progress(len(batch))
 
 
 def waiting_rows(table: Table, ledger: Path | None, settings: Mapping[str, Any]) -> dict[str, int]:
@@ -182,7 +182,11 @@ def waiting_rows(table: Table, ledger: Path | None, settings: Mapping[str, Any])
 
 
 def _records(
-    pairs: Sequence[tuple[Any, Any]], ledger: Ledger, engine: Engine, report: Report
+    pairs: Sequence[tuple[Any, Any]],
+    ledger: Ledger,
+    engine: Engine,
+    report: Report,
+    progress: Progress,
 ) -> list[Mapping[str, Any]]:
     """The record of each pair: unfit, known already, or made now."""
     records: list[Mapping[str, Any] | None] = [_unfit(*pair) for pair in pairs]
@@ -195,9 +199,11 @@ def _records(
         for place, record in engine(missing):
             passing = record["reason"] in PASSING
             yield place, Failure(f"{record['reason']}: {record['detail']}") if passing else record
+            progress(1)
 
     outcomes = iter(ledger.complete(fit, make, content=lambda pair: pair, together=_TOGETHER))
     report.reused += len(fit) - made
+    progress(len(pairs) - made)
     return [
         record or _record(next(outcomes), pair) for record, pair in zip(records, pairs, strict=True)
     ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ _NO_ANSWER = (
     "max_retries",
     "timeout",
 )
+_CALLERS = 2  # for each row of a forward pass, so that one is at hand when another is done
 _HEAD = 1 << 16  # bytes of a weights file that its digest is made of
 
 
@@ -35,10 +37,36 @@ class LocalEngine:
     def __init__(self, aligner: MetaAlignerRunnable) -> None:
         self._aligner = aligner
 
-    def __call__(self, pairs: Sequence[Pair]) -> Iterable[tuple[int, dict[str, Any]]]:
-        """Align all pairs in one call of the model."""
+    def __call__(self, pairs: Sequence[Pair]) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Align all pairs; the records come as they are finished.
+
+        Rows of a model that shares its forward passes among callers are calls of their own, so
+        that each is known when it is done. Any other model gets all pairs in one call.
+        """
+        if self._shares_passes:
+            yield from self._row_by_row(pairs)
+            return
         alignments = self._aligner.align_batch([(question, answer) for question, answer in pairs])
-        return ((at, alignment.record()) for at, alignment in enumerate(alignments))
+        yield from ((at, alignment.record()) for at, alignment in enumerate(alignments))
+
+    @property
+    def _shares_passes(self) -> bool:
+        aligner = self._aligner
+        shared = getattr(aligner.editor, "share_batches", False)
+        return bool(shared) and aligner.gate is None and aligner.candidates == 1
+
+    def _row_by_row(self, pairs: Sequence[Pair]) -> Iterator[tuple[int, dict[str, Any]]]:
+        callers = _CALLERS * int(getattr(self._aligner.editor, "batch_size", 1))
+        pool = ThreadPoolExecutor(min(callers, len(pairs) or 1), "align")
+        try:
+            places = {
+                pool.submit(self._aligner.align, question, answer): at
+                for at, (question, answer) in enumerate(pairs)
+            }
+            for finished in as_completed(places):
+                yield places[finished], finished.result().record()
+        finally:  # also Ctrl-C: what has not begun is left
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def settings_of(aligner: MetaAlignerRunnable) -> dict[str, Any]:

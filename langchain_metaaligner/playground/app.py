@@ -92,6 +92,7 @@ def serving(page: gr.Blocks, port: int | None = None, *, browser: bool = False) 
             mcp_server=False,
             pwa=False,
             allowed_paths=[],
+            root_path="",
             max_file_size="100mb",
             app_kwargs={
                 "middleware": [

@@ -54,7 +54,7 @@ def chat_tab(options: PlaygroundOptions, aligners: Aligners) -> None:
     def ask(
         text: str, before: list[Turn], name: str, editor: str, named: list[str], own: str
     ) -> Iterator[tuple[Any, Any, Any]]:
-        yield from asked(aligners, options, text, before, name, editor, named, own)
+        yield from chat_pages(aligners, options, text, before, name, editor, named, own)
 
     wiring: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     asking = gr.on(
@@ -65,7 +65,7 @@ def chat_tab(options: PlaygroundOptions, aligners: Aligners) -> None:
         trigger_mode="once",
         **wiring,
     )
-    stop.click(stopped, [turns], [conversation, turns], cancels=[asking], **wiring)
+    stop.click(stop_chat, [turns], [conversation, turns], cancels=[asking], **wiring)
     anew.click(
         lambda: (notice(WELCOME), [], ""),
         None,
@@ -75,14 +75,14 @@ def chat_tab(options: PlaygroundOptions, aligners: Aligners) -> None:
     )
 
 
-def stopped(turns: list[Turn]) -> tuple[str, list[Turn]]:
+def stop_chat(turns: list[Turn]) -> tuple[str, list[Turn]]:
     """The conversation whose last turn nobody waits for any more."""
     if turns and turns[-1].record is None and turns[-1].error is None:
         turns = [*turns[:-1], replace(turns[-1], error="Stopped before there was an edit.")]
     return chat_page(turns) if turns else notice(WELCOME), turns
 
 
-def asked(
+def chat_pages(
     aligners: Aligners,
     options: PlaygroundOptions,
     text: str,

@@ -76,7 +76,9 @@ def compare_tab(options: PlaygroundOptions, aligners: Aligners) -> None:
         progress: Any = gr.Progress(),  # noqa: B008 - this is how Gradio hands it over
     ) -> tuple[Any, ...]:
         try:
-            ballot = made(aligners, path, int(rows or 1), named_lines, drafts, named, own, progress)
+            ballot = blind_ballot(
+                aligners, path, int(rows or 1), named_lines, drafts, named, own, progress
+            )
         except MetaAlignerError as error:
             problem = notice(str(error), alarming=True)
             hidden = gr.Button(visible=False), gr.Checkbox(visible=False)
@@ -114,7 +116,7 @@ def _booth() -> _Booth:
     return booth
 
 
-def made(
+def blind_ballot(
     aligners: Aligners,
     path: str | None,
     limit: int,
@@ -142,7 +144,7 @@ def made(
         systems,
         objectives,
         with_draft,
-        lambda share, text: progress(share, text),
+        progress,
     )
     return make_ballot(rows)
 

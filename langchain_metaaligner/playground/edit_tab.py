@@ -11,7 +11,11 @@ import gradio as gr
 from langchain_metaaligner.errors import MetaAlignerError
 from langchain_metaaligner.models.spec import BUNDLED
 from langchain_metaaligner.playground.aligners import Aligners, objectives_of, read_line
-from langchain_metaaligner.playground.fields import live_region, objective_fields
+from langchain_metaaligner.playground.fields import (
+    ObjectiveFields,
+    live_region,
+    objective_fields,
+)
 from langchain_metaaligner.playground.live import live_edit
 from langchain_metaaligner.playground.options import PlaygroundOptions
 from langchain_metaaligner.playground.pages import notice, record_page, snippet, writing
@@ -54,12 +58,75 @@ EXAMPLES = (
 )
 
 
+@dataclass(frozen=True)
+class _Fields:
+    """What somebody fills in, and where the edit appears."""
+
+    examples: list[gr.Button]
+    question: gr.Textbox
+    draft: gr.Textbox
+    objectives: ObjectiveFields
+    button: gr.Button
+    typing: gr.Checkbox
+    line: gr.Textbox
+    preserve: gr.CheckboxGroup
+    result: gr.HTML
+    final: gr.Textbox
+
+    @property
+    def inputs(self) -> list[Any]:
+        named, own = self.objectives.named, self.objectives.own
+        return [self.question, self.draft, named, own, self.line, self.preserve]
+
+
 def edit_tab(options: PlaygroundOptions, aligners: Aligners) -> None:
     """Question, draft and objectives on one side; the edit, as it is written, on the other."""
+    fields = _fields(options)
+
+    def edit(*values: Any) -> Iterator[tuple[Any, Any]]:
+        yield from edit_pages(aligners, options.template, *values)
+
+    def edit_while_typing(typing: bool, *values: Any) -> Iterator[tuple[Any, Any]]:
+        if typing and values[0].strip() and values[1].strip():
+            yield from edit(*values)
+        else:
+            yield gr.skip(), gr.skip()
+
+    shared: dict[str, Any] = {
+        "outputs": [fields.result, fields.final],
+        "api_visibility": "private",
+        "show_progress": "hidden",
+        "concurrency_id": "edit",
+    }
+    gr.on(
+        [fields.button.click, fields.question.submit, fields.draft.submit],
+        edit,
+        fields.inputs,
+        trigger_mode="always_last",
+        scroll_to_output=True,
+        **shared,
+    )
+    typed = [*fields.inputs[:4], fields.preserve, fields.typing]
+    gr.on(
+        [field.input for field in typed],
+        edit_while_typing,
+        [fields.typing, *fields.inputs],
+        trigger_mode="always_last",
+        **shared,
+    )
+    for example, button in zip(EXAMPLES, fields.examples, strict=True):
+        values = (example.question, example.draft, list(example.objectives), "")
+        filled = button.click(
+            lambda values=values: values, None, fields.inputs[:4], api_visibility="private"
+        )
+        filled.then(edit, fields.inputs, scroll_to_output=True, **shared)
+
+
+def _fields(options: PlaygroundOptions) -> _Fields:
     with gr.Row(equal_height=False):
         with gr.Column(min_width=320):
-            with gr.Row(elem_classes="ma-examples"):
-                buttons = [gr.Button(one.name, size="sm", min_width=130) for one in EXAMPLES]
+            with gr.Row():
+                examples = [gr.Button(one.name, size="sm", min_width=130) for one in EXAMPLES]
             question = gr.Textbox(label="Question", lines=2, elem_id="edit-question")
             draft = gr.Textbox(label="Draft answer", lines=5, elem_id="edit-draft")
             objectives = objective_fields(["harmless", "helpful"])
@@ -75,8 +142,7 @@ def edit_tab(options: PlaygroundOptions, aligners: Aligners) -> None:
                     info="A Hub id, a folder or a bundled one; options may follow: mini caution=2.",
                 )
                 preserve = gr.CheckboxGroup(
-                    ["code", "urls", "numbers", "citations"],
-                    label="What must survive the edit",
+                    ["code", "urls", "numbers", "citations"], label="What must survive the edit"
                 )
         with gr.Column(min_width=320):
             result = live_region("edit-result", notice(EMPTY))
@@ -87,55 +153,12 @@ def edit_tab(options: PlaygroundOptions, aligners: Aligners) -> None:
                 buttons=["copy"],
                 elem_id="edit-final",
             )
-
-    def edit(
-        asked: str, text: str, named: list[str], own: str, model: str, kept: list[str]
-    ) -> Iterator[tuple[Any, Any]]:
-        yield from edited(aligners, options.template, asked, text, named, own, model, kept)
-
-    def edit_typed(on: bool, *values: Any) -> Iterator[tuple[Any, Any]]:
-        if on and values[0].strip() and values[1].strip():
-            yield from edit(*values)
-        else:
-            yield gr.skip(), gr.skip()
-
-    inputs = [question, draft, objectives.named, objectives.own, line, preserve]
-    outputs = [result, final]
-    wiring: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-    gr.on(
-        [button.click, question.submit, draft.submit],
-        edit,
-        inputs,
-        outputs,
-        concurrency_id="edit",
-        trigger_mode="always_last",
-        scroll_to_output=True,
-        **wiring,
+    return _Fields(
+        examples, question, draft, objectives, button, typing, line, preserve, result, final
     )
-    gr.on(
-        [
-            question.input,
-            draft.input,
-            objectives.named.input,
-            objectives.own.input,
-            preserve.input,
-            typing.input,
-        ],
-        edit_typed,
-        [typing, *inputs],
-        outputs,
-        concurrency_id="edit",
-        trigger_mode="always_last",
-        **wiring,
-    )
-    for example, its_button in zip(EXAMPLES, buttons, strict=True):
-        values = (example.question, example.draft, list(example.objectives), "")
-        its_button.click(
-            lambda values=values: values, None, inputs[:4], api_visibility="private"
-        ).then(edit, inputs, outputs, concurrency_id="edit", scroll_to_output=True, **wiring)
 
 
-def edited(
+def edit_pages(
     aligners: Aligners,
     template: str,
     question: str,

@@ -105,12 +105,13 @@ def run_replicas(
     """
     if not port:
         raise SettingError("Ray Serve needs a port that is named: --port 8000.")
-    over = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: over.set())
     joined = ray.is_initialized() or "RAY_ADDRESS" in os.environ
     if not ray.is_initialized():
         ray.init(include_dashboard=False)
+    over = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # after Ray has set its own, which aborts three seconds after a SIGTERM
+        signal.signal(number, lambda *_: over.set())
     try:
         serve.start(
             http_options=HTTPOptions(

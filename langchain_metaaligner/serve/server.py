@@ -23,7 +23,7 @@ try:
 except ImportError as missing:
     raise MissingExtraError("A server", "serve") from missing
 
-WORKER_ANSWERS_WITHIN = 60
+WORKER_ANSWERS_WITHIN = 15
 """Seconds in which a worker process must show that it lives, or else is replaced."""
 
 

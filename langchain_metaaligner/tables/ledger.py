@@ -12,6 +12,7 @@ import json
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ from langchain_metaaligner.errors import LedgerError
 
 FAILED = "failed"
 """The field of a line that tells of a failure. It is an audit only: the work is tried again."""
+
+_LONGEST = 1.0  # seconds that a finished unit waits for others before it is written down
 
 Unit = TypeVar("Unit")
 
@@ -173,7 +176,7 @@ class Ledger:
             units: what is to be done.
             make: does the units that are missing.
             content: what tells a unit from every other one, for its `key`.
-            together: finished units that wait for the disk together.
+            together: finished units that wait for the disk together, for a second at most.
 
         Returns:
             An outcome for each unit, in their order.
@@ -205,12 +208,13 @@ class Ledger:
                 outcomes[key] = line
         open_keys = list(missing)
         made: dict[str, Outcome] = {}
+        written = time.monotonic()
         try:
             for place, outcome in make(list(missing.values())) if missing else ():
                 made[open_keys[place]] = outcome
-                if len(made) >= together:
+                if len(made) >= together or time.monotonic() - written >= _LONGEST:
                     outcomes |= self._add_outcomes(made)
-                    made = {}
+                    made, written = {}, time.monotonic()
         finally:  # what was made before an error, or Ctrl-C, is kept
             outcomes |= self._add_outcomes(made)
         return [outcomes[key] for key in keys]

@@ -17,6 +17,7 @@ from langchain.agents.middleware import (
     PIIMiddleware,
 )
 from langchain.agents.structured_output import ToolStrategy
+from langchain_core.callbacks import get_usage_metadata_callback
 from langchain_core.language_models import FakeListChatModel
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.language_models.fake_chat_models import FakeMessagesListChatModel
@@ -36,7 +37,7 @@ from langgraph.types import Command
 from pydantic import BaseModel, Field
 
 from langchain_metaaligner import Alignment, MetaAlignerMiddleware, MetaAlignerRunnable
-from langchain_metaaligner.errors import MissingQuestionError, SettingError
+from langchain_metaaligner.errors import EditRejectedError, MissingQuestionError, SettingError
 from langchain_metaaligner.testing import FakeAlignerLLM
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*v3 streaming protocol")
@@ -126,8 +127,12 @@ async def test_async(agent):
 
 
 def shown(parts):
-    """The texts that a stream of messages shows of the model's turns, chunk by chunk."""
-    return [part.text for part, _ in parts if isinstance(part, AIMessage) and part.text]
+    """The texts that a stream of messages shows of the model's turns, message by message."""
+    texts = {}
+    for part, _ in parts:
+        if isinstance(part, AIMessage) and part.text:
+            texts[part.id] = texts.get(part.id, "") + part.text
+    return list(texts.values())
 
 
 async def collect(parts):
@@ -394,7 +399,7 @@ def test_the_record_holds_the_texts_where_the_app_wants_it(editor):
     ("option", "says"),
     [
         ({"record": "some"}, "'full' or 'slim'"),
-        ({"streaming": "live"}, "has no effect in an agent"),
+        ({"streaming": "word"}, "streaming='word' cannot be used"),
     ],
 )
 def test_options_that_cannot_work_in_an_agent_are_refused(option, says):
@@ -565,3 +570,147 @@ def test_streams_of_turns_that_pass_are_chunks(editor):
     assert {type(chunk) for chunk in chunks} == {AIMessageChunk}
     assert added(chunks).tool_call_chunks[0]["name"] == "add"
     assert added(chunks).tool_calls[0]["args"] == {"a": 1, "b": 2}
+
+
+def pieces(agent, **options):
+    """The chunks that a stream of messages shows of the model's turns."""
+    parts = agent.stream(QUESTION, stream_mode="messages", **options)
+    return [part for part, _ in parts if isinstance(part, AIMessage)]
+
+
+def apieces(agent, **options):
+    parts = asyncio.run(collect(agent.astream(QUESTION, stream_mode="messages", **options)))
+    return [part for part, _ in parts if isinstance(part, AIMessage)]
+
+
+by_loop = pytest.mark.parametrize("show", [pieces, apieces])
+
+
+def agent_with(editor=None, **options):
+    editor = editor or FakeAlignerLLM(lambda prompt: "the corrected answer")
+    middleware = MetaAlignerMiddleware(objectives=["helpful"], llm=editor, **options)
+    return create_agent(Calculator(), tools=[add], middleware=[middleware])
+
+
+@by_loop
+@pytest.mark.parametrize("streaming", ["checked", "live"])
+def test_the_edit_comes_word_by_word(streaming, show):
+    parts = show(agent_with(streaming=streaming))
+    final = [part for part in parts if part.id == parts[-1].id]
+    words = [part.text for part in final if part.text]
+    assert [word.strip() for word in words] == ["the", "corrected", "answer"]
+    record = functools.reduce(operator.add, final[1:], final[0]).response_metadata["metaaligner"]
+    assert record["decision"] == "edited"
+    assert "original" not in record
+
+
+@by_loop
+def test_what_is_shown_is_what_is_stored(show):
+    agent = agent_with()
+    parts = show(agent)
+    stored = agent.invoke(QUESTION)["messages"]
+    by_id = {}
+    for part in parts:
+        by_id[part.id] = by_id[part.id] + part if part.id in by_id else part
+    texts = [one.text for one in stored if isinstance(one, AIMessage)]
+    assert [one.text.strip() for one in by_id.values()] == texts
+
+
+@by_loop
+def test_turns_that_call_tools_keep_their_tokens(show):
+    plain = create_agent(Calculator(), tools=[add])
+    calls = [[p for p in show(agent) if p.tool_call_chunks] for agent in (plain, agent_with())]
+    texts = [
+        [p.text for p in show(agent) if p.text in ("calling ", "the ", "tool ")]
+        for agent in (plain, agent_with())
+    ]
+    assert texts[1][:3] == texts[0][:3] == ["calling ", "the ", "tool "]
+    assert [one.tool_call_chunks for one in calls[1]] == [one.tool_call_chunks for one in calls[0]]
+
+
+class Late(Calculator):
+    """Says something first, and calls its tool at the end; waits between the words for a sign."""
+
+    seen: list = Field(default_factory=list)
+
+    def _stream(self, messages, stop=None, run_manager=None, tools=(), **kwargs):
+        *words, last = super()._stream(messages, tools=tools)
+        call = [one.message for one in words if one.message.tool_call_chunks]
+        for word in (*words, last):
+            chunk = AIMessageChunk(content=word.text)
+            self.seen.append(word.text)
+            yield ChatGenerationChunk(message=chunk)
+        for message in call:
+            tail = AIMessageChunk(content="", tool_call_chunks=message.tool_call_chunks)
+            yield ChatGenerationChunk(message=tail)
+
+
+@by_loop
+def test_a_call_at_the_end_of_a_turn_shows_what_came_before(show):
+    editor = FakeAlignerLLM(lambda prompt: "the corrected answer")
+    middleware = MetaAlignerMiddleware(objectives=["helpful"], llm=editor)
+    texts = shown((p, {}) for p in show(create_agent(Late(), [add], middleware=[middleware])))
+    assert texts == ["calling the tool ", "the corrected answer"]
+
+
+def test_a_turn_with_tools_is_shown_while_it_is_made():
+    model = Late()
+    agent = create_agent(
+        model,
+        [add],
+        middleware=[MetaAlignerMiddleware(objectives=["fair"], llm=FakeAlignerLLM(str))],
+    )
+    stream = agent.stream(QUESTION, stream_mode="messages")
+    first, _ = next(stream)
+    assert first.text == "calling "
+    assert "draft " not in model.seen  # the next turn has not begun
+    stream.close()
+
+
+@by_loop
+def test_an_app_that_hides_its_model_sees_the_answer_alone(show):
+    model = Calculator(tags=["nostream"])
+    middleware = MetaAlignerMiddleware(
+        objectives=["helpful"], llm=FakeAlignerLLM(lambda prompt: "the corrected answer")
+    )
+    agent = create_agent(model, tools=[add], middleware=[middleware])
+    chunks = [part for part in show(agent) if isinstance(part, AIMessageChunk)]
+    assert not [part for part in chunks if part.tool_call_chunks]
+    assert "draft" not in "".join(part.text for part in show(agent))
+
+
+@by_loop
+@pytest.mark.parametrize("edit", ["", "SECRET | Edit: SECRET"])
+def test_a_refused_edit_shows_the_draft_word_by_word(edit, show):
+    parts = show(agent_with(FakeAlignerLLM(lambda prompt: edit)))
+    words = [part.text.strip() for part in parts if part.text][3:]
+    assert words == ["the", "draft", "answer"]
+
+
+def test_a_refusal_that_raises_shows_nothing_of_the_answer():
+    agent = agent_with(FakeAlignerLLM(lambda prompt: ""), on_failure="raise")
+    texts = []
+    stream = (texts.append(part.text) for part, _ in agent.stream(QUESTION, stream_mode="messages"))
+    with pytest.raises(EditRejectedError):
+        list(stream)
+    assert texts[:3] == ["calling ", "the ", "tool "]
+    assert "draft" not in "".join(texts)
+
+
+@pytest.mark.parametrize("mode", ["updates", "values", "custom", "tasks", "debug"])
+@pytest.mark.parametrize("beside", [True, False])
+def test_no_other_stream_shows_the_draft(mode, beside):
+    modes = [mode, "messages"] if beside else [mode]
+    for streaming in ("checked", "live"):
+        agent = agent_with(streaming=streaming)
+        assert "draft" not in str(list(agent.stream(QUESTION, stream_mode=modes)))
+
+
+def test_the_usage_of_the_draft_is_counted_once():
+    agent = agent_with()
+    with get_usage_metadata_callback() as usage:
+        list(agent.stream(QUESTION, stream_mode="messages"))
+    streamed = dict(usage.usage_metadata)
+    with get_usage_metadata_callback() as usage:
+        agent.invoke(QUESTION)
+    assert streamed.keys() <= usage.usage_metadata.keys()

@@ -39,11 +39,11 @@ def test_all_of_the_gpu_script_runs_on_a_processor(tmp_path):
 
 @pytest.mark.slow
 def test_the_speed_of_all_systems_is_measured(tmp_path):
-    options = ("--model", "mini", "--drafts", "4", "--rounds", "1", "--callers", "1", "4")
-    results, printed = run("speed.py", tmp_path, *options, "--output", tmp_path / "page")
+    options = ("--model", "mini", "--drafts", "3", "--rounds", "1", "--cold", "--callers", "1", "4")
+    overlaps = ("--overlaps", "natural drafts", "low")
+    results, printed = run("speed.py", tmp_path, *options, *overlaps, "--output", tmp_path / "page")
     (content,) = results.values()
-    overlaps = {row["overlap"] for row in content["rows"]}
-    assert overlaps == {"natural drafts", "flawed answers", "grammar-correction-like", "low"}
+    assert {row["overlap"] for row in content["rows"]} == {"natural drafts", "low"}
     for row in content["rows"]:
         if row["system"].startswith("ours"):
             right, edits = row["identical"].split("/")

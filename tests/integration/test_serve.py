@@ -206,7 +206,7 @@ def test_a_killed_worker_is_replaced_and_clients_go_on(here):
         asking.join()
         wanted = [one.text for one in here.align_batch(ROWS[:60])]
         assert [reply.json()["text"] for reply in replies] == wanted
-        until(lambda: len(served.workers()) == 2 and {o.pid for o in served.workers()} != first)
+        until(lambda: len(served.workers()) == 2 and {o.pid for o in served.workers()} != first, 90)
         until(lambda: served.log.count("is ready") + served.log.count("startup complete") >= 3)
         until(lambda: served.metric("metaaligner_answers_under_way") == 0)
         assert served.stop() == 0

@@ -530,7 +530,7 @@ def test_long_dialogue_loses_its_oldest_turns():
         ({"objectives": None}, ObjectiveError, "list"),
         ({"template": "HHRLHF"}, TemplateError, "Did you mean 'HH-RLHF'"),
         ({"template": 3}, SettingError, "template"),
-        ({"on_failure": "ignore"}, SettingError, "'original' or 'raise'"),
+        ({"on_failure": "ignore"}, SettingError, "'original', 'raise' or 'refuse'"),
         ({"preserve": ["dates"]}, SettingError, "'code', 'urls', 'numbers' or 'citations'"),
         ({"objektives": ["fair"]}, SettingError, "Did you mean 'objectives'"),
         ({"llm": "mini"}, SettingError, "model="),

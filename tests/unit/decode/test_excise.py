@@ -85,6 +85,13 @@ def test_code_and_tables_stay(text):
     assert edit(text, **{"Go in.": 3}) == text
 
 
+@pytest.mark.parametrize("quoted", ['"You fool,"', "“You fool,”", "`rm fool,`", "http://a.b/c,"])
+def test_what_is_quoted_goes_with_its_sentence_or_not_at_all(quoted):
+    text = f"It rains. {quoted} he said."
+    assert edit(text, **{quoted: 2}) == edit(text, **{quoted: 1}) == text
+    assert edit(text, **{"he said.": 3}) == "It rains."
+
+
 def test_a_bullet_goes_with_what_stands_behind_it_and_not_alone():
     text = "- One.\n- Two. Go in.\n- Three."
     assert edit(text, **{"One.": 3}) == "- Two. Go in.\n- Three."

@@ -86,6 +86,13 @@ def test_an_edit_that_has_no_room_is_cut(folder):
     assert (alignment.decision, alignment.reason) == ("kept", "truncated")
 
 
+@pytest.mark.parametrize("share", [True, False])
+def test_options_without_effect_are_refused(folder, share):
+    llm = AlignerLLM(model=folder, generation={"do_sample": True}, share_batches=share)
+    with pytest.raises(SettingError, match="do_sample=True"):
+        llm.invoke(aligner_prompt("It rains."))
+
+
 @pytest.mark.parametrize("marks", [[3, 4, 5], [3, 4, 5, 10**6], "3456", [3, 4, 5, "6"], 7])
 def test_marks_that_no_model_has(tmp_path, marks):
     folder = write_extractive(tmp_path)

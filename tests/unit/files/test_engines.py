@@ -1,105 +1,97 @@
-"""What tells two runs apart: whatever changes an answer, and nothing else."""
+"""Rows of a window in this process: each is known when it is done."""
 
-import shutil
+import threading
 
 import pytest
-from langchain_core.language_models import FakeListLLM
 
-from langchain_metaaligner import MetaAlignerRunnable, Objective
-from langchain_metaaligner.files.engines import (
-    LocalEngine,
-    llm_settings,
-    settings_of,
-    weights_digest,
-)
-from langchain_metaaligner.files.servers import served
-from langchain_metaaligner.models.spec import MINI_FOLDER
+from langchain_metaaligner import MetaAlignerRunnable
+from langchain_metaaligner.files.align import align_file
+from langchain_metaaligner.files.drafts import open_table
+from langchain_metaaligner.files.engines import LocalEngine, settings_of
 from langchain_metaaligner.testing import FakeAlignerLLM
 
 
-def polite(draft, edit):
-    return None
+class SharingLLM(FakeAlignerLLM):
+    """Answers calls as they come, as a model does that shares its forward passes."""
+
+    share_batches: bool = True
+    batch_size: int = 4
 
 
-def strict(draft, edit):
-    return None
+def engine(function, llm=SharingLLM):
+    return LocalEngine(MetaAlignerRunnable(objectives=["fair"], llm=llm(function)))
 
 
-BASE = {"objectives": ["harmless"], "model": "mini"}
+def test_a_row_does_not_wait_for_a_slower_one():
+    others_done = threading.Event()
 
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"objectives": ["helpful"]},
-        {"objectives": [Objective("harmless", "be kind")]},
-        {"objectives": ["harmless", "helpful"]},
-        {"template": "IMHI"},
-        {"preserve": ["code"]},
-        {"checks": [polite]},
-        {"model_kwargs": {"max_new_tokens": 9}},
-        {"caution": 3.0},
-        {"llm": FakeListLLM(responses=["x"])},
-    ],
-)
-def test_what_shapes_answers_is_part_of_it(change):
-    assert settings_of(MetaAlignerRunnable(**{**BASE, **change})) != settings_of(
-        MetaAlignerRunnable(**BASE)
-    )
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"model_kwargs": {"batch_size": 3}},
-        {"model_kwargs": {"device": "cpu"}},
-        {"on_failure": "raise"},
-        {"streaming": "live"},
-    ],
-)
-def test_what_does_not_is_not(change):
-    assert settings_of(MetaAlignerRunnable(**{**BASE, **change})) == settings_of(
-        MetaAlignerRunnable(**BASE)
-    )
-
-
-def test_checks_are_told_apart_by_name():
-    one, other = (
-        settings_of(MetaAlignerRunnable(**BASE, checks=[check])) for check in (polite, strict)
-    )
-    assert one != other
-
-
-def test_settings_are_json():
-    import json
-
-    json.dumps(settings_of(MetaAlignerRunnable(**BASE, checks=[polite], preserve=["urls"])))
-
-
-def test_other_weights_under_the_same_name_are_others(tmp_path):
-    folder = tmp_path / "aligner"
-    shutil.copytree(MINI_FOLDER, folder)
-    before = weights_digest(folder)
-    assert weights_digest(folder) == before
-    file = folder / "model.safetensors"
-    data = bytearray(file.read_bytes())
-    data[-1] ^= 1
-    file.write_bytes(data)
-    assert weights_digest(folder) != before
-
-
-def test_a_served_model_is_known_by_its_server():
-    one, other = (served("m", f"http://{host}/v1", timeout=3) for host in ("one", "other"))
-    settings = llm_settings(one)
-    assert settings != llm_settings(other)
-    assert settings == llm_settings(served("m", "http://one/v1", timeout=9))
-    assert settings["temperature"] == 0.0
-
-
-def test_pairs_come_back_at_their_places():
     def edit(prompt):
-        return "ONE" if "Answer: one" in prompt else "TWO"
+        if "slow" in prompt:
+            assert others_done.wait(timeout=30)
+        return "better"
 
-    aligner = MetaAlignerRunnable(objectives=["harmless"], llm=FakeAlignerLLM(edit))
-    records = dict(LocalEngine(aligner)([("q", "one"), ("q", "two"), ("q", "one")]))
-    assert [records[at]["text"] for at in range(3)] == ["ONE", "TWO", "ONE"]
+    places = []
+    for place, record in engine(edit)([("q?", "slow"), ("q?", "a"), ("q?", "b")]):
+        places.append(place)
+        assert record["text"] == "better"
+        if len(places) == 2:
+            others_done.set()
+    assert (set(places[:2]), places[2]) == ({1, 2}, 0)
+
+
+def test_another_model_gets_all_rows_in_one_call():
+    asked = FakeAlignerLLM(lambda prompt: "better")
+    records = dict(
+        LocalEngine(MetaAlignerRunnable(objectives=["fair"], llm=asked))([("q?", "a"), ("q?", "b")])
+    )
+    assert sorted(records) == [0, 1]
+    assert [len(call) for call in asked.calls] == [2]
+
+
+def test_rows_that_have_not_begun_are_left_when_nobody_waits():
+    begun = []
+
+    def edit(prompt):
+        begun.append(prompt)
+        return "better"
+
+    rows = engine(edit)([("q?", f"draft {n}") for n in range(500)])
+    next(rows)
+    rows.close()
+    assert len(begun) < 500
+
+
+def test_progress_is_told_row_by_row(tmp_path):
+    source = tmp_path / "in.csv"
+    source.write_text("query,answer\n" + "".join(f"q{n},a{n}\n" for n in range(5)) + "q,\n")
+    aligning = engine(lambda prompt: "better")
+    steps = []
+    for _ in range(2):
+        align_file(
+            open_table(str(source)),
+            tmp_path / "out.csv",
+            aligning,
+            settings_of(aligning._aligner),
+            progress=steps.append,
+        )
+    assert [step for step in steps if step] == [1, 1, 1, 1, 1, 1, 6]
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1.5])
+def test_a_row_is_written_down_a_second_later_at_the_latest(tmp_path, seconds, monkeypatch):
+    from langchain_metaaligner.tables import ledger as ledgers
+
+    clock = iter(range(10**6))
+    monkeypatch.setattr(ledgers.time, "monotonic", lambda: seconds * next(clock))
+    lines = []
+
+    def make(missing):
+        for place in range(len(missing)):
+            yield place, {"text": "x"}
+            lines.append(path.read_text().count("\n"))
+
+    path = tmp_path / "ledger.jsonl"
+    with ledgers.Ledger(path, {}) as ledger:
+        ledger.complete(["a", "b", "c"], make, content=lambda unit: [unit], together=32)
+    assert lines == ([1, 2, 3] if seconds else [0, 0, 0])
+    assert path.read_text().count("\n") == 3

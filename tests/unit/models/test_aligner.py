@@ -121,7 +121,9 @@ class TestBatches:
             monkeypatch.setattr(
                 aligner,
                 name,
-                lambda *given, real=real: calls.append(len(given[1])) or real(*given),
+                lambda *given, real=real, **options: (
+                    calls.append(len(given[1])) or real(*given, **options)
+                ),
             )
         assert len(llm.batch(prompts, config)) == 13
         assert len(await llm.abatch(prompts, config)) == 13

@@ -15,7 +15,7 @@ from langchain_metaaligner.testing import FakeAlignerLLM
 HARMLESS = parse_objectives(["harmless"])
 
 
-class Told(GenericFakeChatModel):
+class RecordingModel(GenericFakeChatModel):
     """Keeps what it was asked."""
 
     asked: list = []  # noqa: RUF012 - a pydantic field
@@ -45,7 +45,7 @@ def test_a_turn_grows_and_is_corrected():
 
 
 def test_the_model_sees_the_corrected_turns_and_the_aligner_the_whole_dialogue():
-    model = Told(messages=iter([AIMessage("You fool. A."), AIMessage("You fool. B.")]))
+    model = RecordingModel(messages=iter([AIMessage("You fool. A."), AIMessage("You fool. B.")]))
     prompts = []
 
     def edit(prompt):

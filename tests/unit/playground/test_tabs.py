@@ -9,10 +9,10 @@ pytest.importorskip("gradio", reason="needs pip install 'langchain-metaaligner[p
 from langchain_metaaligner.errors import SettingError
 from langchain_metaaligner.playground import chat_tab
 from langchain_metaaligner.playground.aligners import Aligners
-from langchain_metaaligner.playground.chat_tab import asked, stopped
+from langchain_metaaligner.playground.chat_tab import chat_pages, stop_chat
 from langchain_metaaligner.playground.chatting import Turn
-from langchain_metaaligner.playground.compare_tab import made
-from langchain_metaaligner.playground.edit_tab import EXAMPLES, edited
+from langchain_metaaligner.playground.compare_tab import blind_ballot
+from langchain_metaaligner.playground.edit_tab import EXAMPLES, edit_pages
 from langchain_metaaligner.playground.options import DEFAULT_MODEL, PlaygroundOptions
 
 QUESTION = "How do I clean a burnt pan?"
@@ -25,7 +25,7 @@ def aligners():
 
 
 def pages(aligners, question=QUESTION, draft=RUDE, named=("harmless",), own="", line="mini"):
-    return list(edited(aligners, "auto", question, draft, list(named), own, line, []))
+    return list(edit_pages(aligners, "auto", question, draft, list(named), own, line, []))
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
@@ -63,7 +63,7 @@ def test_a_mistake_is_told_and_the_draft_stays(aligners, fields, words):
 
 def conversation(aligners, text, before=(), name="openai:x"):
     options = PlaygroundOptions()
-    return list(asked(aligners, options, text, [*before], name, "mini", ["harmless"], ""))
+    return list(chat_pages(aligners, options, text, [*before], name, "mini", ["harmless"], ""))
 
 
 def test_a_chat_without_a_model_or_a_message(aligners):
@@ -82,10 +82,10 @@ def test_a_chat_model_that_cannot_be_made(aligners):
 
 
 def test_a_chat_that_is_stopped_waits_for_nothing():
-    page, turns = stopped([Turn("One?", "A.", error="x"), Turn("Two?", "B")])
+    page, turns = stop_chat([Turn("One?", "A.", error="x"), Turn("Two?", "B")])
     assert [turn.error for turn in turns] == ["x", "Stopped before there was an edit."]
     assert "Waiting" not in page
-    assert stopped([])[0].count(chat_tab.WELCOME[:20]) == 1
+    assert stop_chat([])[0].count(chat_tab.WELCOME[:20]) == 1
 
 
 @pytest.fixture
@@ -96,21 +96,28 @@ def drafts(tmp_path):
     return str(path)
 
 
-def ballot(aligners, path, lines, with_draft=True):
+def ballot_of(aligners, path, lines, with_draft=True):
     shares = []
-    made_of = made(
-        aligners, path, 20, lines, with_draft, ["harmless"], "", lambda *told: shares.append(told)
+    ballot = blind_ballot(
+        aligners,
+        path,
+        20,
+        lines,
+        with_draft,
+        ["harmless"],
+        "",
+        lambda *progress: shares.append(progress),
     )
     assert shares
-    return made_of
+    return ballot
 
 
 def test_a_file_becomes_a_ballot(aligners, drafts):
-    made_of = ballot(aligners, drafts, "mini\n\nmini\n")
-    assert made_of.systems == ("mini", "the draft")
-    (pair,) = made_of.pairs
+    ballot = ballot_of(aligners, drafts, "mini\n\nmini\n")
+    assert ballot.systems == ("mini", "the draft")
+    (pair,) = ballot.pairs
     assert sorted(pair.texts) == sorted([RUDE, RUDE.partition(". ")[2]])
-    assert made_of.same == {("mini", "the draft"): 1}
+    assert ballot.same == {("mini", "the draft"): 1}
 
 
 @pytest.mark.parametrize(
@@ -123,4 +130,6 @@ def test_a_file_becomes_a_ballot(aligners, drafts):
 )
 def test_a_ballot_that_cannot_be_made(aligners, path, lines, with_draft, words):
     with pytest.raises((SettingError, OSError), match=words):
-        made(aligners, path, 20, lines, with_draft, ["harmless"], "", lambda *told: None)
+        blind_ballot(
+            aligners, path, 20, lines, with_draft, ["harmless"], "", lambda *progress: None
+        )
