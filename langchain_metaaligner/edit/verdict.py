@@ -41,7 +41,7 @@ UNTOUCHED = {
 HARMLESS = ("tool_calls", "empty_draft", "not_needed")
 """Reasons of answers that show no text to anybody, or are good as they are: no failures."""
 
-ALARMING = ("error", "timeout", "busy", "no_question", "no_text")
+ALARMING = ("error", "no_field", "timeout", "busy", "no_question", "no_text")
 """Reasons that are logged as warnings: what failed, and what the model was not even asked about."""
 
 
