@@ -2,7 +2,7 @@
 
 What a caller may write is wider than what a field holds (names for objectives, lists for tuples),
 and a checker without pydantic's plugin knows the fields alone. So both faces name their options
-here, once; `tests/unit/test_typed.py` keeps this list and the fields together.
+here, once; `tests/integration/test_typed.py` keeps this list and the fields together.
 """
 
 from __future__ import annotations

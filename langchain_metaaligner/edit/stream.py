@@ -95,9 +95,9 @@ def _settled_chunks(edit: Edit, options: EditOptions) -> Iterator[Any]:
 class _LiveEdit:
     """An edit that is shown while it is written.
 
-    What was shown cannot be taken back: a check that refuses the finished text is noted in the
-    record beside the text that stands, and a model that fails half way ends the stream with an
-    error that carries the draft.
+    What was shown cannot be taken back: a check that refuses or corrects the finished text is noted
+    in the record beside the text that stands, and a model that fails half way ends the stream with
+    an error that carries the draft.
     """
 
     def __init__(self, edit: Edit, options: EditOptions) -> None:
@@ -143,8 +143,7 @@ class _LiveEdit:
             return
         if self._failure is not None:
             raise EditRejectedError(record) from self._failure
-        if record.decision == "kept":
-            record = self._noted(outcome(self._edit, self._options))
+        record = self._noted(outcome(self._edit, self._options))
         yield from self._edit.shape.closing(record, shown=True)
 
     def _rest(self) -> Iterator[Any]:
@@ -162,8 +161,15 @@ class _LiveEdit:
         yield from shape.closing(record, shape.divides(record))
 
     def _noted(self, record: Alignment) -> Alignment:
-        """The record of an edit that was shown although it was refused."""
-        return replace(record, text=record.rejected or "", decision="edited", rejected=None)
+        """The record of an edit that was shown, also where it was refused or corrected since."""
+        assert self._edit.guard is not None
+        shown = self._edit.guard.restore(self._options.template.clean(self._output))
+        if record.decision == "kept":
+            return replace(record, text=shown, decision="edited", rejected=None)
+        if record.text != shown:
+            detail = f"{record.detail} The edit was shown before, and stands."
+            return replace(record, text=shown, decision="edited", reason="corrected", detail=detail)
+        return record
 
 
 def added_up(chunks: list[Any]) -> list[Any]:

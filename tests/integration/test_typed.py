@@ -78,6 +78,8 @@ SNIPPETS = {
         MetaAlignerRunnable(objectives=["fair"], checks=[shorter, judged, by_config, CodeKept()])
         MetaAlignerRunnable(objectives=["fair"], checks=ready, check_timeout=None)
         MetaAlignerRunnable(objectives=["fair"], checks=[lambda draft, edit: None])
+        MetaAlignerRunnable(objectives=["fair"], fields=["advice", "steps[].text"])
+        MetaAlignerMiddleware(objectives=["fair"], fields=("advice",), streaming="live")
         MetaAlignerMiddleware(objectives=["harmless", "humor"], name="polite", record="full")
         options: dict[str, Any] = {"objectives": ["fair"]}
         MetaAlignerRunnable(**options)
@@ -107,6 +109,7 @@ SNIPPETS = {
         MetaAlignerRunnable(objectives=["fair"], request_objectives="all")  # wrong
         MetaAlignerRunnable(objectives=["fair"], checks=[lambda draft, edit: True])  # wrong
         MetaAlignerRunnable(objectives=["fair"], check_timeout="soon")  # wrong
+        MetaAlignerRunnable(objectives=["fair"], fields="advice")  # wrong
         MetaAlignerRunnable(objectives=["fair"], gate=0.5)  # wrong
         MetaAlignerRunnable(objectives=["fair"], candidates="two")  # wrong
         MetaAlignerRunnable(objectives=["fair"], llm="gpt-5")  # wrong

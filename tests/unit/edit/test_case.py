@@ -279,3 +279,16 @@ def test_the_question_is_not_taken_from_the_model_of_a_check():
     message = chain.invoke("When do you open?")
     assert isinstance(message, AIMessage)
     assert message.response_metadata["metaaligner"]["question"] == "When do you open?"
+
+
+def test_a_live_edit_is_shown_before_it_can_be_corrected():
+    value = {"question": "When?", "answer": AIMessage("At 9, duh.")}
+    aligner = make(checks=[fix], streaming="live")
+    chunks = [chunk["answer"] for chunk in aligner.stream(value) if "answer" in chunk]
+    whole = chunks[0]
+    for chunk in chunks[1:]:
+        whole += chunk
+    record = whole.response_metadata["metaaligner"]
+    assert whole.text == record["text"] == "We open at nine."
+    assert (record["decision"], record["reason"]) == ("edited", "corrected")
+    assert record["detail"].startswith("Corrected by the check fix.")
