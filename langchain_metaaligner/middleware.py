@@ -13,6 +13,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from langchain_core.runnables.config import ensure_config
 from typing_extensions import Self, Unpack
 
+from langchain_metaaligner.edit.aligner import Aligner
 from langchain_metaaligner.edit.carried import changed_texts, with_replaced
 from langchain_metaaligner.edit.node import objectives_of_request
 from langchain_metaaligner.edit.record import Alignment
@@ -171,10 +172,15 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
     def _refuse_unknown_objectives(self) -> None:
         """Refuse what a request may not ask for before its model has cost anything."""
         requested = objectives_of_request(ensure_config())
-        if requested is not None:
-            requested_objectives(
-                requested, self.aligner.objectives, self.aligner.request_objectives
-            )
+        if requested is None:
+            return
+        aligner: Aligner | None
+        if isinstance(self.aligner, PolicyAligner):
+            aligner = self.aligner.known_before()
+        else:
+            aligner = self.aligner
+        if aligner is not None:
+            requested_objectives(requested, aligner.objectives, aligner.request_objectives)
 
     def _tools_shown(self, request: ModelRequest[Any]) -> list[str] | None:
         """The tools whose calls are shown: not those that carry a structured answer to edit."""
