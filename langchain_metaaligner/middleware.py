@@ -14,9 +14,7 @@ from langchain_core.runnables.config import ensure_config
 from typing_extensions import Self, Unpack
 
 from langchain_metaaligner.edit.carried import changed_texts, with_replaced
-from langchain_metaaligner.edit.node import objectives_of_request
 from langchain_metaaligner.edit.record import Alignment
-from langchain_metaaligner.edit.requests import requested_objectives
 from langchain_metaaligner.edit.signature import MiddlewareOptions, RunnableOptions
 from langchain_metaaligner.edit.speaker import Speaker, speaking
 from langchain_metaaligner.edit.unseen import runs_unseen
@@ -121,7 +119,7 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
         handler: Callable[[ModelRequest[Any]], ModelResponse[Any]],
     ) -> ModelResponse[Any]:
         """Correct what the model answers, unless it calls tools or fills a structure."""
-        self._refuse_unknown_objectives()
+        self.aligner.requested(ensure_config())  # a mistake is told before the model runs
         with runs_withheld(self._tools_shown(request)) as withheld:
             response = handler(request)
         if self.aligner.fields and response.structured_response is not None:
@@ -147,7 +145,7 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
         handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]],
     ) -> ModelResponse[Any]:
         """The async twin of `wrap_model_call`."""
-        self._refuse_unknown_objectives()
+        self.aligner.requested(ensure_config())  # a mistake is told before the model runs
         with runs_withheld(self._tools_shown(request)) as withheld:
             response = await handler(request)
         if self.aligner.fields and response.structured_response is not None:
@@ -167,14 +165,6 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
         speaker = Speaker(chunks=pieces)
         await speaker.ainvoke([], speaking())
         return _with_answer(response, _in_place_of(draft, speaker.said))
-
-    def _refuse_unknown_objectives(self) -> None:
-        """Refuse what a request may not ask for before its model has cost anything."""
-        requested = objectives_of_request(ensure_config())
-        if requested is not None:
-            requested_objectives(
-                requested, self.aligner.objectives, self.aligner.request_objectives
-            )
 
     def _tools_shown(self, request: ModelRequest[Any]) -> list[str] | None:
         """The tools whose calls are shown: not those that carry a structured answer to edit."""

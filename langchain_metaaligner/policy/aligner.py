@@ -25,6 +25,7 @@ from langchain_metaaligner.edit.node import AlignerNode
 from langchain_metaaligner.edit.record import Alignment
 from langchain_metaaligner.edit.stream import added_up
 from langchain_metaaligner.errors import PolicyError, ShapeError
+from langchain_metaaligner.objectives import Objective
 from langchain_metaaligner.policy.reloading import MakesAligner, Policies, PolicyWatch
 
 Chosen = tuple[Aligner, RunnableConfig]
@@ -133,6 +134,17 @@ class PolicyAligner(Runnable[Any, Any]):
         config = ensure_config(config)
         name, aligner = self.policies.choose(config, partial(_language, value))
         return aligner, merge_configs(config, {"metadata": {"metaaligner_policy": name}})
+
+    def requested(self, config: RunnableConfig) -> tuple[Objective, ...] | None:
+        """The objectives that a request asks for; see `MetaAlignerRunnable.requested`.
+
+        Where a rule asks for the language of the draft, no policy is known before there is one:
+        then this is None, and the edit refuses what its policy does not allow.
+        """
+        policies = self.policies
+        if any(rule.language is not None for rule in policies.document.rules):
+            return None
+        return policies.choose(config, lambda: None)[1].requested(config)
 
     def invoke(self, input: Any, config: Config = None, **kwargs: Any) -> Any:
         """The value with its answer corrected, by the policy of the request."""

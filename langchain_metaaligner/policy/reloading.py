@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
 
 from langchain_core.runnables import RunnableConfig
 
@@ -28,11 +27,8 @@ from langchain_metaaligner.policy.yaml_lines import Lines
 _log = logging.getLogger("langchain_metaaligner")
 
 
-class MakesAligner(Protocol):
-    """What makes an aligner of options: `MetaAlignerRunnable`."""
-
-    def __call__(self, **options: Any) -> Aligner:
-        """The aligner."""
+MakesAligner = Callable[..., Aligner]
+"""What makes an aligner of options: `MetaAlignerRunnable`."""
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ def read_lines(path: Path) -> Lines:
     return Lines(path, value, at)
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]
     """The safe loader, with ``!python``."""
 
 
@@ -88,7 +88,8 @@ def _walk(node: yaml.Node, place: Place, at: dict[Place, int], path: Path) -> No
         if name in seen:
             raise PolicyError(f"{path}, line {line}: the key {name!r} stands twice.")
         seen.add(name)
-        at[(*place, name)] = line
+        here = (*place, name)
+        at[here] = line
         _walk(value, (*place, name), at, path)
 
 
