@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import replace
 from inspect import Parameter, Signature, signature
-from typing import Any, cast
+from pathlib import Path
+from typing import Any, Literal, cast
 from uuid import uuid4
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
-from typing_extensions import Unpack
+from langchain_core.runnables.config import ensure_config
+from typing_extensions import Self, Unpack
 
 from langchain_metaaligner.edit.carried import changed_texts, with_replaced
 from langchain_metaaligner.edit.record import Alignment
@@ -18,6 +20,7 @@ from langchain_metaaligner.edit.speaker import Speaker, speaking
 from langchain_metaaligner.edit.unseen import runs_unseen
 from langchain_metaaligner.edit.withheld import runs_withheld
 from langchain_metaaligner.errors import MissingExtraError, SettingError
+from langchain_metaaligner.policy.aligner import PolicyAligner
 from langchain_metaaligner.runnable import MetaAlignerRunnable
 
 try:
@@ -62,7 +65,36 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
             raise SettingError(f"record is {record!r}. Give 'full' or 'slim'.")
         self._name = options.pop("name", "MetaAlignerMiddleware")
         self._slim = record == "slim"
-        self.aligner = MetaAlignerRunnable(**cast("RunnableOptions", options))
+        self.aligner: MetaAlignerRunnable | PolicyAligner = MetaAlignerRunnable(
+            **cast("RunnableOptions", options)
+        )
+
+    @classmethod
+    def from_policy(
+        cls,
+        path: Path | str,
+        *,
+        name: str = "MetaAlignerMiddleware",
+        record: Literal["full", "slim"] = "slim",
+    ) -> Self:
+        """A middleware that does what a policy file says, for each request what its rules say.
+
+        Args:
+            path: a YAML file; see ``docs/policy.md``. It is read again when it has changed.
+            name: the middleware's name in the agent.
+            record: what of the record goes into the message.
+
+        Raises:
+            PolicyError: if the file cannot be read, a policy cannot be carried out, or policies
+                differ in what an agent has one of: ``fields``, ``question_key``, ``answer_key``.
+        """
+        by_policy = MetaAlignerRunnable.from_policy(path)
+        by_policy.require_alike("fields", "question_key", "answer_key")
+        document = by_policy.policies.document
+        # what the middleware does itself goes by the default policy
+        middleware = cls(name=name, record=record, **document.options(document.fallback))
+        middleware.aligner = by_policy
+        return middleware
 
     def __repr__(self) -> str:
         """The options of its aligner."""
@@ -87,6 +119,7 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
         handler: Callable[[ModelRequest[Any]], ModelResponse[Any]],
     ) -> ModelResponse[Any]:
         """Correct what the model answers, unless it calls tools or fills a structure."""
+        self.aligner.requested(ensure_config())  # a mistake is told before the model runs
         with runs_withheld(self._tools_shown(request)) as withheld:
             response = handler(request)
         if self.aligner.fields and response.structured_response is not None:
@@ -112,6 +145,7 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
         handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]],
     ) -> ModelResponse[Any]:
         """The async twin of `wrap_model_call`."""
+        self.aligner.requested(ensure_config())  # a mistake is told before the model runs
         with runs_withheld(self._tools_shown(request)) as withheld:
             response = await handler(request)
         if self.aligner.fields and response.structured_response is not None:

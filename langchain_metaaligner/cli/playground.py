@@ -90,15 +90,15 @@ def playground(
         chat=chat.chat,
         chat_options=key_values("--chat-option", chat.chat_option),
     )
-    with serving(build_page(options), port, browser=browser) as address:
-        sys.stdout.write(
-            f"The playground is at {address} for this machine alone. Ctrl-C ends it.\n"
-        )
-        sys.stdout.flush()
-        try:
+    try:
+        with serving(build_page(options), port, browser=browser) as address:
+            sys.stdout.write(
+                f"The playground is at {address} for this machine alone. Ctrl-C ends it.\n"
+            )
+            sys.stdout.flush()
             threading.Event().wait()
-        except KeyboardInterrupt:
-            say("\nThe playground has ended.")
+    except KeyboardInterrupt:
+        say("\nThe playground has ended.")
 
 
 def _gate(gate: Gate, device: str | None) -> RewardGate | None:

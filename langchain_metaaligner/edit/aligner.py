@@ -22,7 +22,7 @@ from langchain_metaaligner.edit.plan import Edit
 from langchain_metaaligner.edit.record import Alignment
 from langchain_metaaligner.edit.requests import requested_objectives
 from langchain_metaaligner.errors import MetaAlignerError
-from langchain_metaaligner.objectives import distinct_objectives
+from langchain_metaaligner.objectives import Objective, distinct_objectives
 
 T = TypeVar("T")
 Pairs = Sequence[tuple[Question, str | AIMessage]]
@@ -173,15 +173,23 @@ class Aligner(AlignerSettings):
             return prepare(exchange, config, options)
         return prepare_fields(structure, exchange, lambda one: prepare(one, config, options))
 
+    def requested(self, config: RunnableConfig) -> tuple[Objective, ...] | None:
+        """The objectives that a request asks for; None where it leaves them to the aligner.
+
+        Raises:
+            ObjectiveError: if it may not ask for them.
+        """
+        value = objectives_of_request(config)
+        if value is None:
+            return None
+        return requested_objectives(value, self.objectives, self.request_objectives)
+
     def _options_of(self, config: RunnableConfig, objectives: Any = None) -> EditOptions:
         """The options of one call, whose objectives its code or its request may choose."""
         if objectives is not None:
             return self.options.towards(distinct_objectives(objectives))
-        requested = objectives_of_request(config)
-        if requested is None:
-            return self.options
-        allowed = requested_objectives(requested, self.objectives, self.request_objectives)
-        return self.options.towards(allowed)
+        requested = self.requested(config)
+        return self.options if requested is None else self.options.towards(requested)
 
     def _written(self, edit: Edit) -> Any:
         return edit.shape.write(outcome(edit, self.options))

@@ -187,7 +187,7 @@ def join_parts(edit: Edit) -> None:
         return
     assert isinstance(edit.shape, FieldsShape)
     structure, records = edit.shape.structure, [part.record for part in edit.parts]
-    counts = {
+    counts: dict[str, Any] = {
         "question": records[0].question,
         "prompt_tokens": _sum([one.prompt_tokens for one in records]),
         "completion_tokens": _sum([one.completion_tokens for one in records]),

@@ -119,7 +119,9 @@ def with_texts(value: Any, texts: Mapping[Place, str]) -> Any:
 
 
 def _child(value: Any, step: str | int) -> Any:
-    return value[step] if isinstance(value, Mapping | list | tuple) else getattr(value, str(step))
+    if isinstance(value, Mapping):
+        return value[step]
+    return value[int(step)] if isinstance(value, list | tuple) else getattr(value, str(step))
 
 
 def _validated(model: BaseModel, changes: Mapping[str, Any]) -> BaseModel:
