@@ -36,7 +36,7 @@ from langchain_metaaligner.models.checkpoint import Checkpoint, CheckpointSpec, 
 
 DTYPES = ("float32", "bfloat16", "float16")
 BATCHES = (1, 3, 8, 32)
-TINY = Shape(2, 320, 640)
+TINY = Shape(8, 320, 1024)
 """For a processor: hardly larger than the mini."""
 
 

@@ -25,6 +25,7 @@ from langchain_metaaligner import Alignment
 from langchain_metaaligner.cli import app
 from langchain_metaaligner.models.published import PUBLISHED
 from langchain_metaaligner.objectives import ALIASES, KNOWN, LABELS
+from langchain_metaaligner.policy import json_schema
 from langchain_metaaligner.templates import TEMPLATES
 
 DOCS = Path(__file__).parent
@@ -202,6 +203,14 @@ SECTIONS: dict[str, Sequence[Callable[[], str]]] = {
 }
 
 
+def policy_schema() -> str:
+    return json.dumps(json_schema(), indent=2) + "\n"
+
+
+FILES: dict[str, Callable[[], str]] = {"policy.schema.json": policy_schema}
+"""Files that are made whole."""
+
+
 def fresh(page: str, makers: Sequence[Callable[[], str]]) -> str:
     for make in makers:
         begin, end = f"<!-- begin: {make.__name__} -->", f"<!-- end: {make.__name__} -->"
@@ -226,6 +235,14 @@ def main() -> None:
         if page != wanted and "--check" in sys.argv:
             stale.append(f"docs/{name}")
         elif page != wanted:
+            path.write_text(wanted, encoding="utf-8")
+    for name, make in FILES.items():
+        path, wanted = DOCS / name, make()
+        if path.exists() and path.read_text(encoding="utf-8") == wanted:
+            continue
+        if "--check" in sys.argv:
+            stale.append(f"docs/{name}")
+        else:
             path.write_text(wanted, encoding="utf-8")
     if stale:
         raise SystemExit(f"Stale: {', '.join(stale)}. Run: python docs/tables.py")

@@ -6,6 +6,7 @@
     ├── SettingError            (ValueError)   any other option with a value that cannot work
     ├── DataError               (ValueError)   a file of training data that cannot be read or used
     ├── RecipeError             (ValueError)   a training recipe that cannot be carried out
+    ├── PolicyError             (ValueError)   a policy file that cannot be read or used
     ├── LedgerError             (OSError)      the ledger of a long run cannot be read or written
     ├── CheckpointError         (OSError)      a model that cannot be found, read or used
     ├── CallError               (RuntimeError) a served model whose calls fail, now or for good
@@ -77,6 +78,14 @@ class RecipeError(MetaAlignerError, ValueError):
     """A training recipe that cannot be read, or asks for what cannot be done."""
 
     hint = "Change the recipe where the message points."
+
+
+class PolicyError(MetaAlignerError, ValueError):
+    """A policy file that cannot be read, or asks for what there is not."""
+
+    hint = (
+        "Change the file at the line that the message names; `metaaligner policy check` reads it."
+    )
 
 
 class LedgerError(MetaAlignerError, OSError):

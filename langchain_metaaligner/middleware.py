@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import replace
 from inspect import Parameter, Signature, signature
-from typing import Any, cast
+from pathlib import Path
+from typing import Any, Literal, cast
 from uuid import uuid4
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
-from typing_extensions import Unpack
+from langchain_core.runnables.config import ensure_config
+from typing_extensions import Self, Unpack
 
 from langchain_metaaligner.edit.carried import changed_texts, with_replaced
+from langchain_metaaligner.edit.node import objectives_of_request
 from langchain_metaaligner.edit.record import Alignment
+from langchain_metaaligner.edit.requests import requested_objectives
 from langchain_metaaligner.edit.signature import MiddlewareOptions, RunnableOptions
 from langchain_metaaligner.edit.speaker import Speaker, speaking
 from langchain_metaaligner.edit.unseen import runs_unseen
 from langchain_metaaligner.edit.withheld import runs_withheld
 from langchain_metaaligner.errors import MissingExtraError, SettingError
+from langchain_metaaligner.policy.aligner import PolicyAligner
 from langchain_metaaligner.runnable import MetaAlignerRunnable
 
 try:
@@ -62,7 +67,36 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
             raise SettingError(f"record is {record!r}. Give 'full' or 'slim'.")
         self._name = options.pop("name", "MetaAlignerMiddleware")
         self._slim = record == "slim"
-        self.aligner = MetaAlignerRunnable(**cast("RunnableOptions", options))
+        self.aligner: MetaAlignerRunnable | PolicyAligner = MetaAlignerRunnable(
+            **cast("RunnableOptions", options)
+        )
+
+    @classmethod
+    def from_policy(
+        cls,
+        path: Path | str,
+        *,
+        name: str = "MetaAlignerMiddleware",
+        record: Literal["full", "slim"] = "slim",
+    ) -> Self:
+        """A middleware that does what a policy file says, for each request what its rules say.
+
+        Args:
+            path: a YAML file; see ``docs/policy.md``. It is read again when it has changed.
+            name: the middleware's name in the agent.
+            record: what of the record goes into the message.
+
+        Raises:
+            PolicyError: if the file cannot be read, a policy cannot be carried out, or policies
+                differ in what an agent has one of: ``fields``, ``question_key``, ``answer_key``.
+        """
+        by_policy = MetaAlignerRunnable.from_policy(path)
+        by_policy.require_alike("fields", "question_key", "answer_key")
+        document = by_policy.policies.document
+        # what the middleware does itself goes by the default policy
+        middleware = cls(name=name, record=record, **document.options(document.fallback))
+        middleware.aligner = by_policy
+        return middleware
 
     def __repr__(self) -> str:
         """The options of its aligner."""
@@ -87,6 +121,7 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
         handler: Callable[[ModelRequest[Any]], ModelResponse[Any]],
     ) -> ModelResponse[Any]:
         """Correct what the model answers, unless it calls tools or fills a structure."""
+        self._refuse_unknown_objectives()
         with runs_withheld(self._tools_shown(request)) as withheld:
             response = handler(request)
         if self.aligner.fields and response.structured_response is not None:
@@ -112,6 +147,7 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
         handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]],
     ) -> ModelResponse[Any]:
         """The async twin of `wrap_model_call`."""
+        self._refuse_unknown_objectives()
         with runs_withheld(self._tools_shown(request)) as withheld:
             response = await handler(request)
         if self.aligner.fields and response.structured_response is not None:
@@ -131,6 +167,14 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
         speaker = Speaker(chunks=pieces)
         await speaker.ainvoke([], speaking())
         return _with_answer(response, _in_place_of(draft, speaker.said))
+
+    def _refuse_unknown_objectives(self) -> None:
+        """Refuse what a request may not ask for before its model has cost anything."""
+        requested = objectives_of_request(ensure_config())
+        if requested is not None:
+            requested_objectives(
+                requested, self.aligner.objectives, self.aligner.request_objectives
+            )
 
     def _tools_shown(self, request: ModelRequest[Any]) -> list[str] | None:
         """The tools whose calls are shown: not those that carry a structured answer to edit."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing
+from pathlib import Path
 from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForChainRun, CallbackManagerForChainRun
@@ -19,6 +20,7 @@ from langchain_metaaligner.edit.signature import Objectives as Named
 from langchain_metaaligner.edit.signature import RunnableOptions
 from langchain_metaaligner.edit.stream import added_up, astream_edit, stream_edit
 from langchain_metaaligner.errors import SettingError
+from langchain_metaaligner.policy.aligner import PolicyAligner
 
 Objectives = Named | None
 
@@ -72,6 +74,19 @@ class MetaAlignerRunnable(Aligner):
 
     def __init__(self, **options: Unpack[RunnableOptions]) -> None:
         super().__init__(**options)
+
+    @classmethod
+    def from_policy(cls, path: Path | str) -> PolicyAligner:
+        """An aligner that does what a policy file says, for each request what its rules say.
+
+        Args:
+            path: a YAML file; see ``docs/policy.md``. It is read again when it has changed.
+
+        Raises:
+            PolicyError: if the file cannot be read, or a policy cannot be carried out; the message
+                names the line.
+        """
+        return PolicyAligner(path, cls)
 
     @classmethod
     def is_lc_serializable(cls) -> bool:

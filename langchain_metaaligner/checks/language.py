@@ -18,6 +18,9 @@ POSSIBLE = 0.05
 FOREIGN = 0.1
 """Below which probability a text is in none of the draft's languages."""
 
+SURE = 0.8
+"""How probable a language must be to be told."""
+
 LETTERS = 12
 """Letters that a text must have for its language to be asked."""
 
@@ -82,6 +85,19 @@ class LanguageKept:
         if sum(map(str.isalpha, text)) < LETTERS:
             return {}
         return dict(_identifier().rank(text))
+
+
+def language_of(text: str) -> str | None:
+    """The language of a text by its ISO 639-1 code; None where it cannot be told.
+
+    Raises:
+        MissingExtraError: if py3langid is not installed.
+    """
+    words = _words(text)
+    if sum(map(str.isalpha, words)) < LETTERS:
+        return None
+    language, probability = _identifier().rank(words)[0]
+    return str(language) if probability >= SURE else None
 
 
 def _words(text: str) -> str:

@@ -17,6 +17,7 @@ from langchain_metaaligner.cli import (
     generate,
     objectives,
     playground,
+    policy,
     score,
     serve,
     train,
@@ -45,6 +46,9 @@ add(app, doctor.doctor, group=TRY, examples=doctor.EXAMPLES)
 add(app, align.align, group=CORRECT, examples=align.EXAMPLES)
 add(app, align_file.align_file, group=CORRECT, examples=align_file.EXAMPLES)
 add(app, serve.serve, group=CORRECT, examples=serve.EXAMPLES)
+add(policy.policy, policy.check, examples=policy.CHECK_EXAMPLES)
+add(policy.policy, policy.schema, examples=policy.SCHEMA_EXAMPLES)
+app.add_typer(policy.policy, rich_help_panel=CORRECT)
 app.add_typer(evaluate, rich_help_panel=MEASURE)
 add(app, generate.generate, group=MEASURE, examples=generate.EXAMPLES)
 add(app, train.train, group=TRAIN, examples=train.EXAMPLES)

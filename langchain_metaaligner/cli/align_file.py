@@ -6,32 +6,18 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from langchain_metaaligner.cli.align_file_options import ENGINES, Run
 from langchain_metaaligner.cli.align_file_report import (
     dry_run_figures,
     figures,
     print_report,
     rows_lost,
-)
-from langchain_metaaligner.cli.options import (
-    AlignerOptions,
-    AsJson,
-    BatchSize,
-    DryRun,
-    Escaped,
-    Force,
-    Limit,
-    Objectives,
-    OutputFile,
-    Preserve,
-    QuestionColumn,
-    ResearchCompat,
-    one_of,
 )
 from langchain_metaaligner.cli.terminal import counted_rows, detail, print_json, say
 from langchain_metaaligner.errors import DataError, SettingError, nearest
@@ -42,7 +28,6 @@ if TYPE_CHECKING:
     from langchain_metaaligner.files.drafts import Table
     from langchain_metaaligner.runnable import MetaAlignerRunnable
 
-ENGINES = ("local", "ray")
 STANDARD = "-"
 """What stands for standard input and output."""
 EXAMPLES = (
@@ -50,107 +35,6 @@ EXAMPLES = (
     "metaaligner align-file drafts.csv -o first.csv -O fair --limit 20",
     "cat drafts.jsonl | metaaligner align-file - -o - -O harmless > aligned.jsonl",
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Decoding:
-    """How the aligner's edits are decoded on this machine."""
-
-    heading: ClassVar = "Aligner"
-
-    batch_size: BatchSize = 8
-    max_new_tokens: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Tokens that an edit may take.")
-    ] = 1024
-
-
-@dataclass(frozen=True, kw_only=True)
-class Columns:
-    """How the input is read."""
-
-    heading: ClassVar = "Input"
-
-    question_column: QuestionColumn = None
-    answer_column: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="The column of drafts. By default found by its name."),
-    ] = None
-    questions: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="A file whose query column is joined by row (IMHI test sets)."
-        ),
-    ] = None
-    limit: Limit = None
-    encoding: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Of a text file, such as cp1252. By default UTF-8."),
-    ] = None
-    input_format: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FORMAT",
-            help="csv, tsv, json, jsonl or parquet, where the input's name does not say.",
-            autocompletion=one_of("csv", "tsv", "json", "jsonl", "parquet"),
-        ),
-    ] = None
-    escaped: Escaped = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Machines:
-    """Which machines do the work."""
-
-    heading: ClassVar = "More machines"
-
-    engine: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            help="local, or ray for a Ray cluster.",
-            autocompletion=one_of(*ENGINES),
-        ),
-    ] = "local"
-    replicas: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Copies of the model, with ray.")
-    ] = 1
-    base_url: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="An OpenAI-compatible server (/v1) of the model."),
-    ] = None
-    concurrency: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Requests to it at the same time.")
-    ] = 16
-    timeout: Annotated[
-        float, typer.Option(metavar="SECONDS", help="What one request to it may take.")
-    ] = 120.0
-    retries: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Times that a request is repeated.")
-    ] = 6
-
-
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """Everything that `align_file` is asked for."""
-
-    source: Annotated[
-        str,
-        typer.Argument(
-            metavar="INPUT",
-            help="A CSV, TSV, JSON, JSONL or Parquet file, a folder of them, a Hub data set, or -.",
-        ),
-    ]
-    output: OutputFile
-    objective: Objectives
-    preserve: Preserve = None
-    columns: Columns
-    aligner: AlignerOptions
-    decoding: Decoding
-    machines: Machines
-    force: Force = False
-    dry_run: DryRun = False
-    as_json: AsJson = False
-    research_compat: ResearchCompat = False
 
 
 def align_file(run: Run) -> None:

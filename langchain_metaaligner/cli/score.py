@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from langchain_metaaligner.cli.data import Split, Strict, counted, policy, show_problems
+from langchain_metaaligner.cli.data_shared import Split, Strict, counted, policy, show_problems
 from langchain_metaaligner.cli.options import BatchSize, Device, ResearchCompat
 from langchain_metaaligner.cli.terminal import console
 

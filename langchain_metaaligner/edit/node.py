@@ -241,12 +241,18 @@ def objectives_of_request(config: RunnableConfig) -> Any:
     configurable = config.get("configurable") or {}
     if configurable.get("objectives") is not None:
         return configurable["objectives"]
-    # where LangGraph keeps its `Runtime`; its own `get_runtime` needs a context variable, which
-    # async code loses on Python 3.10
-    context = getattr(configurable.get("__pregel_runtime"), "context", None)
+    context = context_of_request(config)
     if isinstance(context, Mapping):
         return context.get("objectives")
     return getattr(context, "objectives", None)
+
+
+def context_of_request(config: RunnableConfig) -> Any:
+    """LangGraph's ``context``, a dict or an object; None outside of a graph that was given one."""
+    # where LangGraph keeps its `Runtime`; its own `get_runtime` needs a context variable, which
+    # async code loses on Python 3.10
+    runtime = (config.get("configurable") or {}).get("__pregel_runtime")
+    return getattr(runtime, "context", None)
 
 
 def streamed_whole(chunks: Sequence[Any], run_id: UUID) -> Any:

@@ -95,7 +95,8 @@ def _by_silent_step(value: str | BaseMessage, run: Run | None) -> Prompt | None:
     step = run.step - 1
     while step in sequence.steps and step not in heard:
         taken, made = sequence.steps[step]
-        if not _is_text(taken) or not _half_of(_words(_text(made)), _words(_text(taken))):
+        texts = _is_text(taken) and _is_text(made)
+        if not texts or not _half_of(_words(_text(made)), _words(_text(taken))):
             return None  # this step made the text, or took it from somewhere else
         step -= 1
     if step < 1 or step in heard:

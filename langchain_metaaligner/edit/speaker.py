@@ -56,7 +56,9 @@ class Speaker(BaseChatModel):
     def _last(self) -> ChatGenerationChunk:
         """The end, which LangChain would otherwise add with an id of its own."""
         own = None if self.said is None else self.said.id
-        return ChatGenerationChunk(message=AIMessageChunk(content="", id=own, chunk_position="last"))
+        return ChatGenerationChunk(
+            message=AIMessageChunk(content="", id=own, chunk_position="last")
+        )
 
 
 def speaking() -> RunnableConfig:

@@ -39,7 +39,7 @@ UNTOUCHED = {
 HARMLESS = ("tool_calls", "empty_draft")
 """Reasons of answers that show no text to anybody: they pass under ``on_failure="raise"`` too."""
 
-ALARMING = ("error", "timeout", "busy", "no_question", "no_text")
+ALARMING = ("error", "no_field", "timeout", "busy", "no_question", "no_text")
 """Reasons that are logged as warnings: what failed, and what the model was not even asked about."""
 
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from langchain_metaaligner.errors import CheckpointError
+from langchain_metaaligner.errors import CheckpointError, MetaAlignerError
 from langchain_metaaligner.models.aligner import AlignerLLM
 from langchain_metaaligner.models.editing_llm import EditingLLM
 from langchain_metaaligner.runnable import MetaAlignerRunnable
@@ -63,11 +63,12 @@ class Service:
         """
         if self.ready:
             return
-        if isinstance(self.llm, AlignerLLM):
-            _ = self.llm.checkpoint
-        first = self.aligner.align("Is anybody there?", "Yes, all of us are here.")
-        if first.reason == "error":
-            raise CheckpointError(f"{self.settings.name} cannot edit: {first.detail}")
+        try:
+            self.aligner.warm_up()
+        except MetaAlignerError:
+            raise
+        except Exception as error:  # whatever the model raised: it cannot edit
+            raise CheckpointError(f"{self.settings.name} cannot edit: {error}") from error
         self.ready = True
         _log.info("%s is ready.", self.settings.name)
 

@@ -60,7 +60,8 @@ def best_dtype(device: str) -> tuple[str, str]:
 
     A CPU is fast in bfloat16 where it multiplies matrices of it in hardware: Intel's AMX, Arm's
     BF16. AVX512-BF16 alone is not enough: on such a processor (Xeon, 2 cores) products of large
-    matrices ran at 84 GFLOP/s in bfloat16 and at 120 to 160 in float32.
+    matrices ran at 84 GFLOP/s in bfloat16 and at 120 to 160 in float32, and edits by a 135M took
+    1.3 times the CPU time.
 
     Args:
         device: a device of torch.

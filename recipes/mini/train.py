@@ -22,13 +22,13 @@ os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "8192")
 
 import torch
 import torch.nn.functional as F  # noqa: N812
-from examples import IGNORED, STAGES, Maker, batches
 from model import LeanLlama, config, export, plant_copying
 from muon import Muon
 from safetensors.torch import load_file
 from tokenizer import save_tokenizer, train_tokenizer
 from tokenizers import Tokenizer
 
+from examples import IGNORED, STAGES, Maker, batches
 from langchain_metaaligner.data.synthetic.families import FAMILIES
 from langchain_metaaligner.data.synthetic.sentences import Corpus
 from langchain_metaaligner.data.synthetic.texts import read_texts

@@ -19,11 +19,11 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F  # noqa: N812
-from examples import Encoder, Example, Label, batches
 from model import FlatLlama, WordLogits, save_folder
 from torch import Tensor
 from transformers import AutoTokenizer
 
+from examples import Encoder, Example, Label, batches
 from langchain_metaaligner.data.marked import read_marked
 from langchain_metaaligner.data.natural import NaturalPairs, Shares
 from langchain_metaaligner.data.paradetox import read_paradetox

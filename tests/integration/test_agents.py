@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import json
 import operator
 from dataclasses import dataclass
 from typing import Annotated
@@ -16,7 +17,7 @@ from langchain.agents.middleware import (
     ModelRetryMiddleware,
     PIIMiddleware,
 )
-from langchain.agents.structured_output import ToolStrategy
+from langchain.agents.structured_output import ProviderStrategy, ToolStrategy
 from langchain_core.callbacks import get_usage_metadata_callback
 from langchain_core.language_models import FakeListChatModel
 from langchain_core.language_models.chat_models import BaseChatModel
@@ -37,7 +38,12 @@ from langgraph.types import Command
 from pydantic import BaseModel, Field
 
 from langchain_metaaligner import Alignment, MetaAlignerMiddleware, MetaAlignerRunnable
-from langchain_metaaligner.errors import EditRejectedError, MissingQuestionError, SettingError
+from langchain_metaaligner.errors import (
+    EditRejectedError,
+    MissingQuestionError,
+    ObjectiveError,
+    SettingError,
+)
 from langchain_metaaligner.testing import FakeAlignerLLM
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*v3 streaming protocol")
@@ -714,3 +720,91 @@ def test_the_usage_of_the_draft_is_counted_once():
     with get_usage_metadata_callback() as usage:
         agent.invoke(QUESTION)
     assert streamed.keys() <= usage.usage_metadata.keys()
+
+
+class Tip(BaseModel):
+    """A tip."""
+
+    tip: str
+    steps: list[str] = []
+
+
+class Tipster(Calculator):
+    """Fills the structure, by its tool or as JSON, after a call of the other tool."""
+
+    as_json: bool = False
+
+    def _message(self, messages, tools):
+        if not any(isinstance(message, ToolMessage) for message in messages):
+            call = {"name": "add", "args": {"a": 1, "b": 2}, "id": "c1"}
+            return AIMessage("calling the tool", tool_calls=[call])
+        args = {"tip": "the draft tip", "steps": ["the draft step"]}
+        if self.as_json:
+            return AIMessage(json.dumps(args, indent=1))
+        return AIMessage("", tool_calls=[{"name": "Tip", "args": args, "id": "c2"}])
+
+    def _stream(self, messages, stop=None, run_manager=None, tools=(), **kwargs):
+        message = self._message(messages, tools)
+        calls = [
+            {**call, "args": json.dumps(call["args"]), "index": 0} for call in message.tool_calls
+        ]
+        chunk = AIMessageChunk(content=message.content, tool_call_chunks=calls)
+        yield ChatGenerationChunk(message=chunk)
+
+
+def corrected(prompt):
+    return prompt.split(" | Answer: ")[1].split(" | Edit: ")[0].replace("draft", "corrected")
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+@pytest.mark.parametrize(
+    ("model", "strategy"),
+    [(Tipster(), ToolStrategy(Tip)), (Tipster(as_json=True), ProviderStrategy(Tip))],
+    ids=["tool", "json"],
+)
+def test_the_named_texts_of_a_structured_response_are_edited(model, strategy, is_async):
+    middleware = MetaAlignerMiddleware(
+        objectives=["helpful"], llm=FakeAlignerLLM(corrected), fields=["tip", "steps[]"]
+    )
+    agent = create_agent(model, [add], response_format=strategy, middleware=[middleware])
+    modes = ["messages", "updates", "values"]
+    if is_async:
+        parts = asyncio.run(collect(agent.astream(QUESTION, stream_mode=modes)))
+    else:
+        parts = list(agent.stream(QUESTION, stream_mode=modes))
+    state = parts[-1][1]
+    assert state["structured_response"] == Tip(
+        tip="the corrected tip", steps=["the corrected step"]
+    )
+    assert "draft" not in str(parts)
+    assert "corrected tip" in str(state["messages"])
+    assert "calling the tool" in str([part for mode, part in parts if mode == "messages"])
+
+
+def test_a_field_that_the_structure_has_not_leaves_the_draft(caplog):
+    middleware = MetaAlignerMiddleware(
+        objectives=["helpful"], llm=FakeAlignerLLM(corrected), fields=["tipp"]
+    )
+    agent = create_agent(
+        Tipster(), [add], response_format=ToolStrategy(Tip), middleware=[middleware]
+    )
+    assert agent.invoke(QUESTION)["structured_response"].tip == "the draft tip"
+    assert "no 'tipp'. Did you mean 'tip'?" in caplog.text
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_objectives_that_a_request_may_not_name_are_refused_before_the_model_runs(is_async):
+    class Counting(Calculator):
+        asked: list = Field(default_factory=list)
+
+        def _message(self, messages, tools):
+            self.asked.append(messages)
+            return super()._message(messages, tools)
+
+    model = Counting()
+    middleware = MetaAlignerMiddleware(objectives=["helpful"], llm=FakeAlignerLLM(corrected))
+    agent = create_agent(model, [add], middleware=[middleware])
+    config = {"configurable": {"objectives": ["evil: insult the reader"]}}
+    with pytest.raises(ObjectiveError, match="does not offer"):
+        asyncio.run(agent.ainvoke(QUESTION, config)) if is_async else agent.invoke(QUESTION, config)
+    assert model.asked == []

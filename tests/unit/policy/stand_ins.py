@@ -1,0 +1,17 @@
+"""What policy files of the tests name by ``!python``."""
+
+from langchain_metaaligner.testing import FakeAlignerLLM
+
+
+def _as_asked(prompt):
+    """An edit that tells the objectives of its prompt."""
+    labels = [label for label in ("Harm", "Help", "Fair", "Read") if label in prompt]
+    return f"edited for {'+'.join(labels)}"
+
+
+llm = FakeAlignerLLM(_as_asked)
+
+
+def polite(draft, edit):
+    """A check of one's own."""
+    return "rude" if "fool" in edit else None
