@@ -36,8 +36,9 @@ T = TypeVar("T")
 class Caller(Protocol):
     """How functions of the user, and the model that edits, are called."""
 
-    manager: Callable[[RunnableConfig], Any]
-    """Gives the callback manager of a config."""
+    @staticmethod
+    def manager(config: RunnableConfig) -> Any:
+        """The callback manager of a config."""
 
     async def call(
         self, function: Callable[..., Any], *args: Any, seconds: float | None = None
