@@ -99,9 +99,9 @@ def halved(checkpoint: Checkpoint, prompts: Sequence[str]) -> dict[str, Any]:
         return {"tried": False}
     whole = ours(checkpoint, prompts, 64, len(prompts))
     torch.cuda.empty_cache()
-    held = torch.cuda.memory_allocated(device)
+    in_use = torch.cuda.memory_allocated(device)
     total = torch.cuda.get_device_properties(device).total_memory
-    torch.cuda.set_per_process_memory_fraction(min(1.0, 1.1 * held / total), device)
+    torch.cuda.set_per_process_memory_fraction(min(1.0, 1.1 * in_use / total), device)
     try:
         made = ours(checkpoint, prompts, 64, len(prompts))
     finally:

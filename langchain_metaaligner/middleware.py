@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import replace
 from inspect import Parameter, Signature, signature
@@ -14,6 +15,7 @@ from langchain_core.runnables.config import ensure_config
 from typing_extensions import Self, Unpack
 
 from langchain_metaaligner.edit.carried import changed_texts, with_replaced
+from langchain_metaaligner.edit.content import text_of
 from langchain_metaaligner.edit.record import Alignment
 from langchain_metaaligner.edit.signature import MiddlewareOptions, RunnableOptions
 from langchain_metaaligner.edit.speaker import Speaker, speaking
@@ -38,9 +40,9 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
 
     Args:
         name: the middleware's name in the agent, which must be unique there.
-        record: what of the record goes into the message. The agent stores and streams its
-            messages, and other middlewares redact their content alone: "slim" holds no text, and
-            "full" the draft too.
+        record: what of the record goes into the message, "full", "slim" or "none". The agent
+            stores and streams its messages: "slim" holds no text, "full" the draft too, once all
+            other middlewares have seen the answer and none has changed it.
         options: those of `MetaAlignerRunnable`.
 
     Raises:
@@ -58,13 +60,22 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
     'It scatters blue light most.'
     """
 
+    def __new__(cls, **options: Unpack[MiddlewareOptions]) -> Self:
+        """One with a hook at the end of the agent, where the record is to be whole."""
+        if cls is MetaAlignerMiddleware and options.get("record") == "full":
+            return cast("Self", object.__new__(_FullRecordMiddleware))
+        return object.__new__(cls)
+
     def __init__(self, **options: Unpack[MiddlewareOptions]) -> None:
         super().__init__()
-        record = options.pop("record", "slim")
-        if record not in ("full", "slim"):
-            raise SettingError(f"record is {record!r}. Give 'full' or 'slim'.")
+        options.setdefault("record", "slim")
+        if options.get("record_key") is not None:
+            raise SettingError(
+                f"record_key={options['record_key']!r} has no effect in an agent, whose messages "
+                "carry the record. Leave it out."
+            )
         self._name = options.pop("name", "MetaAlignerMiddleware")
-        self._slim = record == "slim"
+        self._level = options["record"]
         self.aligner: MetaAlignerRunnable | PolicyAligner = MetaAlignerRunnable(
             **cast("RunnableOptions", options)
         )
@@ -75,7 +86,7 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
         path: Path | str,
         *,
         name: str = "MetaAlignerMiddleware",
-        record: Literal["full", "slim"] = "slim",
+        record: Literal["full", "slim", "none"] = "slim",
     ) -> Self:
         """A middleware that does what a policy file says, for each request what its rules say.
 
@@ -98,7 +109,8 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
 
     def __repr__(self) -> str:
         """The options of its aligner."""
-        return repr(self.aligner).replace(type(self.aligner).__name__, type(self).__name__, 1)
+        shown = repr(self.aligner).replace(", record='slim'", "")
+        return shown.replace(type(self.aligner).__name__, MetaAlignerMiddleware.__name__, 1)
 
     @property
     def name(self) -> str:
@@ -132,7 +144,7 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
         if not withheld.streams:
             with runs_unseen():
                 aligned = self.aligner.invoke(_dialogue(request, response))
-            return _with_answer(response, self._slimmed(aligned[-1]))
+            return _with_answer(response, self._recorded(aligned[-1]))
         draft = _with_id(response.result[-1])
         chunks = self.aligner.stream(self._pair(request, draft))
         speaker = Speaker(chunks=(piece for chunk in chunks for piece in self._pieces(chunk)))
@@ -158,7 +170,7 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
         if not withheld.streams:
             with runs_unseen():
                 aligned = await self.aligner.ainvoke(_dialogue(request, response))
-            return _with_answer(response, self._slimmed(aligned[-1]))
+            return _with_answer(response, self._recorded(aligned[-1]))
         draft = _with_id(response.result[-1])
         chunks = self.aligner.astream(self._pair(request, draft))
         pieces = (piece async for chunk in chunks for piece in self._pieces(chunk))
@@ -178,7 +190,7 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
 
     def _pieces(self, chunk: Mapping[str, Any]) -> Iterator[BaseMessage]:
         if self._answer_key in chunk:
-            yield self._slimmed(chunk[self._answer_key])
+            yield self._recorded(chunk[self._answer_key])
 
     def _pair(self, request: ModelRequest[Any], draft: BaseMessage) -> dict[str, Any]:
         """The answer with what led to it, in the form whose answer streams in pieces."""
@@ -186,14 +198,53 @@ class MetaAlignerMiddleware(AgentMiddleware[Any, Any, Any]):
         asked = {self.aligner.question_key or "question": turns} if turns else {}
         return {**asked, self._answer_key: draft}
 
-    def _slimmed(self, message: BaseMessage) -> BaseMessage:
-        """The message with as much of the record as is to be stored and shown."""
-        about = message.response_metadata
-        if not self._slim or "metaaligner" not in about:
+    def _recorded(self, message: BaseMessage) -> BaseMessage:
+        """The message with as much of the record as is to be stored and shown by now."""
+        record = message.response_metadata.get("metaaligner")
+        if record is None or "original" not in record:
             return message
-        slim = Alignment(**about["metaaligner"]).slim_record()
-        about = {**about, "metaaligner": slim}
-        return message.model_copy(update={"response_metadata": about})
+        return _with_record(message, Alignment(**record).at(self._level))
+
+
+class _FullRecordMiddleware(MetaAlignerMiddleware):
+    """The same under ``record="full"``: a record is whole once every middleware saw the answer.
+
+    Hooks of others may redact the answer after the model's turn. Until the agent is done its record
+    is slim, and it stays so where the text is no longer the one that we gave.
+    """
+
+    def __init__(self, **options: Unpack[MiddlewareOptions]) -> None:
+        super().__init__(**options)
+        self._records: OrderedDict[str, dict[str, Any]] = OrderedDict()
+
+    def _recorded(self, message: BaseMessage) -> BaseMessage:
+        record = message.response_metadata.get("metaaligner")
+        if record is None or "original" not in record:
+            return message
+        message = _with_id(message)
+        self._records[str(message.id)] = record
+        while len(self._records) > REMEMBERED:
+            self._records.popitem(last=False)
+        return _with_record(message, Alignment(**record).slim_record())
+
+    def after_agent(self, state: Any, runtime: Any) -> dict[str, Any] | None:
+        """Put the record into the answer, unless it was changed since."""
+        answer = state["messages"][-1] if state["messages"] else None
+        record = self._records.pop(str(getattr(answer, "id", None)), None)
+        if record is None or text_of(answer.content) != record["text"]:
+            return None
+        return {"messages": [_with_record(answer, record)]}
+
+
+REMEMBERED = 10_000
+"""Whole records of answers whose agents are not done yet."""
+
+
+def _with_record(answer: BaseMessage, record: dict[str, Any] | None) -> BaseMessage:
+    about = {**answer.response_metadata, "metaaligner": record}
+    if record is None:
+        del about["metaaligner"]
+    return answer.model_copy(update={"response_metadata": about})
 
 
 def _signature() -> Signature:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -66,7 +67,7 @@ def generate(batch: Sequence[Row], streamer: BaseStreamer | None = None) -> list
     prompts = [row.tokens for row in batch]
     width = max(map(len, prompts))
     device = model.model.device
-    with model.generating:
+    with model.generating, _seeded(decoding.seed, device):
         output = model.model.generate(
             input_ids=torch.tensor(
                 [[model.pad_id] * (width - len(ids)) + ids for ids in prompts], device=device
@@ -84,6 +85,17 @@ def generate(batch: Sequence[Row], streamer: BaseStreamer | None = None) -> list
         )
     new: list[list[int]] = output[:, width:].tolist()
     return new
+
+
+@contextmanager
+def _seeded(seed: int | None, device: torch.device) -> Iterator[None]:
+    """Draw by a seed, and leave torch's own draws as they were."""
+    if seed is None:
+        yield
+        return
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
 
 
 def _dial(batch: Sequence[Row], width: int) -> list[DialProcessor]:

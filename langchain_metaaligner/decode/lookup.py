@@ -131,7 +131,11 @@ class LookupLoop:
         before = time.perf_counter()
         with self._model.generating:
             waited = time.perf_counter() - before
-            return packed(self._model.model, self._cache, feeds, choose), waited
+            try:
+                return packed(self._model.model, self._cache, feeds, choose), waited
+            except torch.cuda.OutOfMemoryError:
+                self._model.prefixes.clear()  # gives way first: it only makes prompts faster
+                raise
 
     def _leave(self, dropped: Row | None = None) -> list[Row]:
         """Take out the rows that are complete; the last rows move into their places."""

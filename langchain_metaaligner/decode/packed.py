@@ -43,6 +43,10 @@ from langchain_metaaligner.decode.pace import rounded_up
 from langchain_metaaligner.decode.slots import SlotCache
 
 _NAME = "metaaligner_slots"
+_CHUNK = (
+    128  # tokens of a wide row that attend together behind others: they see all to its end, which
+)
+# costs 64 keys a token more than a triangle would, where a mask for the whole row doubled its cost
 _WIDE = 64  # rows with more tokens attend one by one: beside short rows they would be their padding
 
 
@@ -165,42 +169,68 @@ class _Span:
 
 
 def _spans(feeds: Sequence[Feed], offsets: Sequence[int], device: torch.device) -> list[_Span]:
-    wide = [row for row, feed in enumerate(feeds) if len(feed.ids) > _WIDE]
-    narrow = [row for row, feed in enumerate(feeds) if len(feed.ids) <= _WIDE]
-    groups = [[row] for row in wide] + ([narrow] if narrow else [])
-    return [_span(group, feeds, offsets, device) for group in groups]
+    spans, narrow = [], []
+    for row, feed in enumerate(feeds):
+        if len(feed.ids) <= _WIDE:
+            narrow.append(row)
+        elif feed.start == 0 and not feed.sides:
+            spans.append(_span([row], feeds, offsets, device, causal=True))
+        else:
+            spans += [
+                _span([row], feeds, offsets, device, begin)
+                for begin in range(0, len(feed.ids), _CHUNK)
+            ]
+    return [*spans, _span(narrow, feeds, offsets, device)] if narrow else spans
 
 
 def _span(
-    rows: list[int], feeds: Sequence[Feed], offsets: Sequence[int], device: torch.device
+    rows: list[int],
+    feeds: Sequence[Feed],
+    offsets: Sequence[int],
+    device: torch.device,
+    begin: int = 0,
+    causal: bool = False,
 ) -> _Span:
-    counts = torch.tensor([len(feeds[row].ids) for row in rows], device=device)
-    starts = torch.tensor([feeds[row].start for row in rows], device=device)
-    first = torch.tensor([offsets[row] for row in rows], device=device)
-    steps = torch.arange(int(counts.max()), device=device)
+    """The tokens of some rows from ``begin`` on: all of them, or a chunk where that is not 0."""
+    chunk = _CHUNK if len(rows) == 1 and not causal else None
+    lengths = [len(feeds[row].ids[begin:][:chunk]) for row in rows]
+    counts = torch.tensor(lengths, device=device)
+    starts = torch.tensor([feeds[row].start + begin for row in rows], device=device)
+    first = torch.tensor([offsets[row] + begin for row in rows], device=device)
+    steps = torch.arange(max(lengths), device=device)
     real = steps < counts[:, None]
     # A place without a token attends to what the row's first one does; nobody reads the result.
     steps = torch.where(real, steps, 0)
     own = starts[:, None] + steps
     reach = int(own.max()) + 1
-    slots = torch.arange(reach, device=device)
-    visible = (slots <= own[..., None])[:, None]
-    for place, row in enumerate(rows):
-        feed = feeds[row]
-        fork = feed.first + 1
-        at = len(feed.ids) - sum(feed.sides)
-        for side in feed.sides:  # sees no guesses before its own
-            visible[place, 0, at : at + side, feed.start + fork : feed.start + at] = False
-            at += side
-    whole = len(rows) == 1 and feeds[rows[0]].start == 0 and not any(feeds[rows[0]].sides)
+    visible = None
+    if not causal:
+        visible = (torch.arange(reach, device=device) <= own[..., None])[:, None]
+        for place, (row, length) in enumerate(zip(rows, lengths, strict=True)):
+            _hide(visible[place, 0, :length], feeds[row], begin)
     together = rows == list(range(rows[0], rows[-1] + 1))
     return _Span(
         rows=slice(rows[0], rows[-1] + 1) if together else torch.tensor(rows, device=device),
         tokens=first[:, None] + steps,
         real=real,
         reach=reach,
-        visible=None if whole else visible,
+        visible=visible,
     )
+
+
+def _hide(visible: torch.Tensor, feed: Feed, begin: int) -> None:
+    """Let chains of guesses see no guesses before their own.
+
+    Args:
+        visible: (tokens, reach), of the tokens of a feed from ``begin`` on; changed in place.
+        feed: the row's.
+        begin: index of the first of the tokens.
+    """
+    at = len(feed.ids) - sum(feed.sides)
+    for side in feed.sides:
+        hidden = slice(feed.start + feed.first + 1, feed.start + at)
+        visible[max(0, at - begin) : max(0, at + side - begin), hidden] = False
+        at += side
 
 
 def _attend(

@@ -34,6 +34,8 @@ class Decoding:
         tenant: whose call it is. What was kept of a tenant's calls makes no other's faster.
         remember: keep what makes later calls faster: what was read of the prompt before its draft
             (`prefixes`), and what the edit writes on its own (`phrases`).
+        seed: of what is drawn where ``options`` sample; None: whatever comes. The draws are the
+            same again where the same rows are decoded together.
 
     Raises:
         SettingError: when an option is unknown, or is one that the fields above decide, when
@@ -50,6 +52,7 @@ class Decoding:
     caution: float = 0.0
     tenant: str | None = None
     remember: bool = True
+    seed: int | None = None
 
     def __post_init__(self) -> None:
         require_known(self.options)

@@ -259,7 +259,7 @@ class SharedCalls:
     def of(self, model: DecoderModel, decoding: Decoding) -> SharedBatches:
         """The batches of calls that are decoded alike."""
         options = repr(sorted(decoding.options.items()))
-        key = (decoding.batch_size, decoding.method, decoding.guesses, options)
+        key = (decoding.batch_size, decoding.method, decoding.guesses, decoding.seed, options)
         with self._lock:
             if key not in self._batches:
                 self._batches[key] = SharedBatches(partial(scheduler_for, model, decoding))

@@ -16,11 +16,12 @@ from langchain_metaaligner.edit.ask import aask, ask, outcome, prepare
 from langchain_metaaligner.edit.exchange import Question, read, read_question
 from langchain_metaaligner.edit.fields import exchange_of, prepare_fields, read_structure
 from langchain_metaaligner.edit.node import AlignerNode, objectives_of_request
-from langchain_metaaligner.edit.options import AlignerSettings, EditOptions
+from langchain_metaaligner.edit.options import AlignerSettings
 from langchain_metaaligner.edit.places import Places
 from langchain_metaaligner.edit.plan import Edit
 from langchain_metaaligner.edit.record import Alignment
 from langchain_metaaligner.edit.requests import requested_objectives
+from langchain_metaaligner.edit.resolved import EditOptions
 from langchain_metaaligner.errors import MetaAlignerError
 from langchain_metaaligner.objectives import Objective, distinct_objectives
 
@@ -170,8 +171,11 @@ class Aligner(AlignerSettings):
             question = upstream.find(run_manager.run_id, exchange.found_by)
             exchange = replace(exchange, question=question)
         if structure is None:
-            return prepare(exchange, config, options)
-        return prepare_fields(structure, exchange, lambda one: prepare(one, config, options))
+            edit = prepare(exchange, config, options)
+        else:
+            edit = prepare_fields(structure, exchange, lambda one: prepare(one, config, options))
+        edit.run = run_manager
+        return edit
 
     def requested(self, config: RunnableConfig) -> tuple[Objective, ...] | None:
         """The objectives that a request asks for; None where it leaves them to the aligner.

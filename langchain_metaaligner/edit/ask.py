@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 
 from langchain_core.runnables import RunnableConfig
 
+from langchain_metaaligner.edit.admission import admitted, needed
 from langchain_metaaligner.edit.deadline import NEVER, Deadline
 from langchain_metaaligner.edit.editor import ModelFailureError
+from langchain_metaaligner.edit.events import tell_settled, telling
 from langchain_metaaligner.edit.exchange import Exchange
 from langchain_metaaligner.edit.fields import join_parts, parts_to_ask
 from langchain_metaaligner.edit.loop import Caller, Elsewhere, Here, finished
-from langchain_metaaligner.edit.options import EditOptions
 from langchain_metaaligner.edit.plan import EXPLICIT_FORMS, Edit, plan
 from langchain_metaaligner.edit.record import Alignment
+from langchain_metaaligner.edit.resolved import EditOptions
+from langchain_metaaligner.edit.retry import added, begin_again, begun_again, may_differ
 from langchain_metaaligner.edit.unedited import is_unedited, refuse_kept, tell_kept
 from langchain_metaaligner.edit.verdict import (
-    BUSY,
     NO_QUESTION,
     TOO_LONG,
     UNTOUCHED,
@@ -50,6 +51,7 @@ def prepare(exchange: Exchange, config: RunnableConfig, options: EditOptions) ->
         record,
         context=exchange.context,
         objectives=options.objectives,
+        exchange=exchange,
         deadline=Deadline(options.timeout),
     )
     if exchange.untouched:
@@ -104,33 +106,51 @@ async def _answer(
     answers = [edit for edit in edits if isinstance(edit, Edit)]
     asked = [part for edit in answers for part in parts_to_ask(edit) if part.prompt is not None]
     caller = callers(asked[0].deadline if asked else NEVER)
-    with admitted(asked, options) as edited:
-        if edited:
-            await _attempt(edited, options, caller)
+    with admitted(asked, options) as placed:
+        begun = refused = await needed(placed, options.when, caller)
+        ids = set(map(id, begun))
+        edited = [edit for edit in answers if ids & set(map(id, edit.parts or (edit,)))]
+        with telling(edited):
+            await _attempt(refused, options, caller)
+            for number in range(1, options.retries + 1):
+                refused = [edit for edit in refused if may_differ(edit, options)]
+                await _try_again(refused, number, options, caller)
     for edit in answers:
         join_parts(edit)
     tell_kept(edits)
     if options.on_failure == "refuse":
         await refuse_kept(edits, options, callers())
-
-
-@contextmanager
-def admitted(asked: Sequence[Edit], options: EditOptions) -> Iterator[Sequence[Edit]]:
-    """Those answers for which there is a place, for as long as the block lasts."""
-    with options.places.taken(len(asked)) as number:
-        for edit in asked[number:]:
-            edit.prompt, edit.record = None, keep(edit.record, BUSY)
-        yield asked[:number]
+    await tell_settled(answers, edited, caller)
 
 
 async def _attempt(edits: Sequence[Edit], options: EditOptions, caller: Caller) -> None:
     """Ask the model for the edits of some answers, and settle them."""
+    if not edits:
+        return
     started = time.perf_counter()
     rows = [edit for edit in edits for _ in range(options.candidates)]
     prompts = [str(edit.prompt) for edit in rows]
     drafts, configs = [edit.draft for edit in rows], [edit.config for edit in rows]
     replies = await caller.ask(options.editor, (prompts, drafts, configs))
     await settle(edits, replies, time.perf_counter() - started, options, caller)
+
+
+async def _try_again(
+    edits: Sequence[Edit], number: int, options: EditOptions, caller: Caller
+) -> None:
+    """Ask otherwise for edits that were refused. Where that fails, the refusal stands."""
+    if not edits:
+        return
+    before = [edit.record for edit in edits]
+    try:
+        options = await begin_again(edits, number, options, caller)
+    except (LateError, ModelFailureError):
+        return
+    for edit in edits:
+        edit.record = begun_again(edit.record)
+    await _attempt(edits, options, caller)
+    for edit, record in zip(edits, before, strict=True):
+        edit.record = added(record, edit.record)
 
 
 def outcome(edit: Edit, options: EditOptions) -> Alignment:

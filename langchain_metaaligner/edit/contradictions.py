@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from langchain_metaaligner.edit.exchange import ANSWER_KEYS, QUESTION_KEYS
 from langchain_metaaligner.errors import SettingError
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ def require_consistent(settings: AlignerSettings) -> None:
             'A gate needs the whole edit: streaming="live" would have shown it. Use "checked".'
         )
     _require_refusable(settings)
+    _require_retries(settings)
+    _require_place_for_record(settings)
     if settings.candidates > 1:
         _require_different_candidates(settings)
 
@@ -39,10 +42,47 @@ def _require_refusable(settings: AlignerSettings) -> None:
         )
     if isinstance(refusal, str) and not refusal.strip():
         raise SettingError("refusal is a blank text. Say what the user is to see in its place.")
+    if settings.on_failure == "refuse" and settings.when is not None:
+        raise SettingError(
+            'on_failure="refuse" lets no draft out that was not edited, and when= does. Leave one '
+            "of the two out."
+        )
     if settings.on_failure == "refuse" and settings.streaming == "live":
         raise SettingError(
             'on_failure="refuse" needs the whole edit: streaming="live" would have shown it before '
             'it is refused. Use "checked".'
+        )
+
+
+def _require_retries(settings: AlignerSettings) -> None:
+    if settings.retry_by is not None and not settings.retries:
+        raise SettingError(
+            f"retry_by={settings.retry_by!r} was given without retries. Say how often a refused "
+            "edit is tried again: retries=1."
+        )
+    if settings.retry_by == "order" and len(settings.objectives) < 2:
+        raise SettingError(
+            'retry_by="order" needs several objectives, whose order can change. Use "sampling".'
+        )
+    if settings.retries and settings.streaming == "live":
+        raise SettingError(
+            'retries= cannot take back what streaming="live" has shown. Use "checked".'
+        )
+
+
+def _require_place_for_record(settings: AlignerSettings) -> None:
+    key = settings.record_key
+    if key is None:
+        return
+    if settings.record == "none":
+        raise SettingError(
+            f'record_key={key!r} was given with record="none". Leave out one of them.'
+        )
+    taken = (settings.question_key, settings.answer_key, settings.context_key, settings.history_key)
+    if not key.strip() or key in (*taken, *ANSWER_KEYS, *QUESTION_KEYS, "messages"):
+        raise SettingError(
+            f"record_key={key!r} is blank, or a key under which something else stands. Give one of "
+            'its own, such as "alignment".'
         )
 
 

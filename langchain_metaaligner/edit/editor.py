@@ -29,6 +29,9 @@ from langchain_metaaligner.edit.unseen import NOSTREAM
 from langchain_metaaligner.errors import MetaAlignerError
 from langchain_metaaligner.models.editing_llm import EditingLLM, no_inherited_limit
 
+TEMPERATURE = 0.7
+"""At which a model samples that is asked again, where it has no temperature of its own."""
+
 Rows = tuple[Sequence[str], Sequence[str], Sequence[RunnableConfig]]
 """Prompts, the draft in each of them, and the configs of the calls that brought them."""
 
@@ -132,6 +135,7 @@ class Editor:
     def __init__(self, model: Runnable[Any, Any], candidates: int = 1) -> None:
         self.model = model
         self.name = name_of(model)
+        self._several = candidates
         self._inner = _innermost(model)
         self._tells = isinstance(self._inner, BaseLLM | BaseChatModel)
         self._asked = _with_innermost(model, lambda one: _asked_as(one, candidates))
@@ -140,6 +144,13 @@ class Editor:
     def trained_template(self) -> str | None:
         """The template that the model's own metadata names, if it does."""
         return getattr(self._inner, "trained_template", None)
+
+    def sampling(self, seed: int) -> Editor:
+        """The same model, sampling with a seed where it knows of sampling.
+
+        Another model is asked again as it is, which helps where it samples by itself.
+        """
+        return Editor(_with_innermost(self.model, lambda one: _sampling(one, seed)), self._several)
 
     def fits(self, prompt: str, answer: str) -> bool:
         """Whether a prompt, and an edit as long as the answer, fit the model together.
@@ -283,6 +294,17 @@ def _asked_as(model: Runnable[Any, Any], candidates: int) -> Runnable[Any, Any]:
     if isinstance(model, BaseChatModel) and candidates > 1:
         return Apart(model)
     return model
+
+
+def _sampling(model: Runnable[Any, Any], seed: int) -> Runnable[Any, Any]:
+    fields = getattr(type(model), "model_fields", {})
+    update: dict[str, Any] = {"seed": seed} if "seed" in fields else {}
+    if "generation" in fields:
+        options = {"temperature": TEMPERATURE, **getattr(model, "generation")}  # noqa: B009
+        update["generation"] = {**options, "do_sample": True}
+    elif "temperature" in fields:
+        update["temperature"] = getattr(model, "temperature", None) or TEMPERATURE
+    return model.model_copy(update=update) if update else model  # type: ignore[attr-defined]
 
 
 def _innermost(model: Runnable[Any, Any]) -> Runnable[Any, Any]:

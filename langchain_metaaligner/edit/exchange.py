@@ -13,6 +13,7 @@ from langchain_core.prompt_values import PromptValue
 from pydantic import BaseModel
 
 from langchain_metaaligner.edit.content import text_of, untouched
+from langchain_metaaligner.edit.record import Level
 from langchain_metaaligner.edit.shapes import (
     DictShape,
     ListShape,
@@ -61,12 +62,16 @@ class Keys:
         answer: of the answer; None for the usual ones, `ANSWER_KEYS`.
         context: of retrieved texts; None leaves them out.
         history: of the turns before the question; None leaves them out.
+        record: where the record goes, beside an answer that has no place for it; None for nowhere.
+        level: how much of the record goes out.
     """
 
     question: str | None = None
     answer: str | None = None
     context: str | None = "context"
     history: str | None = "chat_history"
+    record: str | None = None
+    level: Level = "full"
 
 
 def read(value: Any, keys: Keys = Keys()) -> Exchange:
@@ -82,9 +87,13 @@ def read(value: Any, keys: Keys = Keys()) -> Exchange:
         ShapeError: if no answer can be read.
     """
     if isinstance(value, str | BaseMessage):
-        return _read_answer(value)
+        exchange = _read_answer(value, keys)
+        if isinstance(value, str) and keys.record:
+            shape = DictShape(exchange.shape, {}, ANSWER_KEYS[0], keys.record, keys.level)
+            return replace(exchange, shape=shape)
+        return exchange
     if isinstance(value, list | tuple) and value:
-        return _read_messages(list(value))
+        return _read_messages(list(value), keys)
     fields = value if isinstance(value, Mapping) else _fields(value)
     if fields is None:
         raise ShapeError(
@@ -92,11 +101,14 @@ def read(value: Any, keys: Keys = Keys()) -> Exchange:
         )
     put_back = DictShape if isinstance(value, Mapping) else ObjectShape
     if keys.answer is None and isinstance(fields.get("messages"), list):
-        exchange = _read_messages(fields["messages"])
+        exchange = _read_messages(fields["messages"], keys)
         return replace(exchange, shape=put_back(exchange.shape, value, "messages"))
     if _is_raw_message(value):
-        return _read_answer(value)
+        return _read_answer(value, keys)
     key, exchange = _read_pair(fields, keys)
+    if put_back is DictShape:
+        shape = DictShape(exchange.shape, value, key, keys.record, keys.level)
+        return replace(exchange, shape=shape)
     return replace(exchange, shape=put_back(exchange.shape, value, key))
 
 
@@ -122,7 +134,7 @@ def _is_raw_message(value: Any) -> bool:
     return pair and isinstance(value[0], str) and isinstance(value[1], str | list)
 
 
-def _read_answer(value: Any) -> Exchange:
+def _read_answer(value: Any, keys: Keys) -> Exchange:
     if isinstance(value, str):
         return Exchange(
             value, TextShape(), value, untouched=None if value.strip() else "empty_draft"
@@ -134,20 +146,20 @@ def _read_answer(value: Any) -> Exchange:
         )
     return Exchange(
         text_of(message.content),
-        MessageShape(message) if isinstance(value, BaseMessage) else RawShape(value),
+        MessageShape(message, keys.level) if isinstance(value, BaseMessage) else RawShape(value),
         message,
         untouched=untouched(message),
     )
 
 
-def _read_messages(items: list[Any]) -> Exchange:
+def _read_messages(items: list[Any], keys: Keys) -> Exchange:
     readable = all(isinstance(item, BaseMessage) or _is_raw_message(item) for item in items)
     if not items or not readable:
         raise ShapeError(f"Not a list of messages: {items!r:.200}. {_ALLOWED}")
     if isinstance(items[-1], ToolMessage):  # where an agent ends with a structured response
-        shape = ListShape(MessageShape(items[-1]), items[:-1])
+        shape = ListShape(MessageShape(items[-1], keys.level), items[:-1])
         return Exchange(items[-1].text, shape, items[-1], untouched="tool_calls")
-    answer = _read_answer(items[-1])
+    answer = _read_answer(items[-1], keys)
     before = read_question(items[:-1]) or None  # an answer alone has its question found
     return replace(answer, shape=ListShape(answer.shape, items[:-1]), question=before)
 
@@ -170,7 +182,7 @@ def _read_pair(value: Mapping[str, Any], keys: Keys) -> tuple[str, Exchange]:
             f"The answer under {key!r} is a {type(value[key]).__name__}: {value[key]!r:.200}. "
             "It must be a string or an AIMessage."
         )
-    answer = _read_answer(value[key])
+    answer = _read_answer(value[key], keys)
     asked = _key(value, keys.question, QUESTION_KEYS)
     if asked is None and keys.question is not None:
         raise ShapeError(

@@ -32,7 +32,7 @@ from langchain_metaaligner.edit.paths import (
 from langchain_metaaligner.edit.plan import Edit
 from langchain_metaaligner.edit.record import Alignment
 from langchain_metaaligner.edit.shapes import Shape, TextShape, WholeShape
-from langchain_metaaligner.edit.verdict import UNTOUCHED, keep
+from langchain_metaaligner.edit.verdict import NOT_NEEDED, UNTOUCHED, keep
 from langchain_metaaligner.errors import EditRejectedError
 
 STRUCTURED = ("structured_response", "parsed")
@@ -195,12 +195,14 @@ def join_parts(edit: Edit) -> None:
     }
     record = replace(edit.record, decision="unchanged", reason=None, detail=None, **counts)
     for place, part in zip(structure.texts, edit.parts, strict=True):
-        if part.record.decision == "kept":
+        if part.record.decision == "kept" and part.record.reason != NOT_NEEDED.reason:
             why = Refusal(str(part.record.reason), f"{shown(place)}: {part.record.detail}")
             edit.error = part.error
             edit.record = keep(record, why, rejected=part.record.rejected)
             return
-    if any(one.decision == "edited" for one in records):
+    if all(one.reason == NOT_NEEDED.reason for one in records):
+        record = keep(record, NOT_NEEDED)
+    elif any(one.decision == "edited" for one in records):
         record = _with_edits(edit, record, [one.text for one in records])
     edit.record = record
 

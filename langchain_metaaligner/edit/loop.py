@@ -17,7 +17,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from langchain_core.runnables.config import run_in_executor
+from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import (
+    get_async_callback_manager_for_config,
+    get_callback_manager_for_config,
+    run_in_executor,
+)
 
 from langchain_metaaligner.edit.deadline import NEVER, Deadline
 from langchain_metaaligner.edit.limit import acall_within, call_within
@@ -30,6 +35,9 @@ T = TypeVar("T")
 
 class Caller(Protocol):
     """How functions of the user, and the model that edits, are called."""
+
+    manager: Callable[[RunnableConfig], Any]
+    """Gives the callback manager of a config."""
 
     async def call(
         self, function: Callable[..., Any], *args: Any, seconds: float | None = None
@@ -51,6 +59,8 @@ class Caller(Protocol):
 
 class Here:
     """Calls in this thread, one after the other; with a limit of time, in threads of their own."""
+
+    manager = staticmethod(get_callback_manager_for_config)
 
     def __init__(self, deadline: Deadline = NEVER) -> None:
         self._deadline = deadline
@@ -78,6 +88,8 @@ class Here:
 
 class Elsewhere:
     """Calls that leave the event loop free: async functions on it, others in threads."""
+
+    manager = staticmethod(get_async_callback_manager_for_config)
 
     def __init__(self, deadline: Deadline = NEVER) -> None:
         self._deadline = deadline

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
 from typing import Any, Literal
 
 from langchain_core.runnables import Runnable
@@ -16,65 +15,21 @@ from langchain_metaaligner.edit.copies import Checked
 from langchain_metaaligner.edit.editor import Editor
 from langchain_metaaligner.edit.exchange import Keys
 from langchain_metaaligner.edit.gate import RewardGate
+from langchain_metaaligner.edit.need import BoundNeed, Need
 from langchain_metaaligner.edit.paths import parse_path
 from langchain_metaaligner.edit.places import Places
+from langchain_metaaligner.edit.record import Level
+from langchain_metaaligner.edit.resolved import (
+    REFUSAL,
+    EditOptions,
+    OnFailure,
+    OnMissingQuestion,
+    Refusing,
+    RetryBy,
+)
 from langchain_metaaligner.errors import SettingError
 from langchain_metaaligner.objectives import Objective, distinct_objectives
 from langchain_metaaligner.templates import EditTemplate, template_for
-
-OnFailure = Literal["original", "raise", "refuse"]
-OnMissingQuestion = Literal["original", "raise"]
-Refusing = str | Callable[..., Any]
-
-REFUSAL = "I am sorry, I cannot give an answer to that right now."
-"""What the user of an answer without an edit sees under ``on_failure="refuse"``, by itself."""
-
-
-@dataclass(frozen=True)
-class EditOptions:
-    """What an edit goes by: the choices of an aligner, each looked up once.
-
-    Attributes:
-        editor: the model that edits.
-        template: how it is asked.
-        objectives: what the edit is to improve.
-        aspects: their texts, as they stand in the prompt.
-        keys: where question and answer stand in a dict.
-        fields: paths to the texts of structured answers.
-        preserve: what of the draft must survive.
-        checks: the caller's own checks.
-        check_timeout: the seconds that each of them has.
-        gate: the reward model that must find the edit better, if there is one.
-        candidates: how many edits are asked for each answer.
-        on_failure: what happens when an edit fails.
-        refusal: what stands in the place of the draft then, where it is refused.
-        on_missing_question: whether the draft stands when its question cannot be known.
-        live: whether streams show the edit while it is written.
-        timeout: seconds that an edit may take.
-        places: how many answers may be under way.
-    """
-
-    editor: Editor
-    template: EditTemplate
-    objectives: tuple[Objective, ...]
-    aspects: str
-    keys: Keys
-    fields: tuple[str, ...]
-    preserve: tuple[Preserved, ...]
-    checks: tuple[BoundCheck, ...]
-    check_timeout: float | None
-    gate: RewardGate | None
-    candidates: int
-    on_failure: OnFailure
-    refusal: Refusing
-    on_missing_question: OnMissingQuestion
-    live: bool
-    timeout: float | None
-    places: Places
-
-    def towards(self, objectives: tuple[Objective, ...]) -> EditOptions:
-        """The same with other objectives."""
-        return replace(self, objectives=objectives, aspects=self.template.aspects(objectives))
 
 
 class AlignerSettings(Checked):
@@ -140,6 +95,17 @@ class AlignerSettings(Checked):
     candidates: int = Field(default=1, ge=1)
     """Edits that are sampled for each answer, of which the gate keeps the best."""
 
+    when: Need | None = None
+    """Whether an answer is to be edited: ``(question, draft) -> bool``, sync or async; see `Need`.
+    Of the others the draft stands (`not_needed`). By itself all are."""
+
+    retries: int = Field(default=0, ge=0, strict=True)
+    """How often a refused edit is tried again."""
+
+    retry_by: RetryBy | None = None
+    """How it is asked for then: by ``"sampling"``, with a seed, or with the objectives in another
+    ``"order"``. None: in another order where there are several, else by sampling."""
+
     timeout: float | None = Field(default=None, gt=0, allow_inf_nan=False, strict=True)
     """Seconds that an edit may take, checks and gate included; then the draft stands (`timeout`)
     and its decoding stops. None: as long as it takes."""
@@ -149,6 +115,13 @@ class AlignerSettings(Checked):
 
     streaming: Literal["checked", "live"] = "checked"
     """Whether streams give the checked text at the end, or tokens as they are made, unchecked."""
+
+    record: Level = "full"
+    """How much of the record goes out with an answer: all ("full"), no text ("slim"), "none"."""
+
+    record_key: str | None = None
+    """The key under which the record stands beside an answer that is a string; a bare string
+    becomes ``{"answer": ..., record_key: ...}``. Messages carry it in their metadata."""
 
     question_key: str | None = None
     """The key of the question in a dict, where it is not one of the usual ones."""
@@ -217,6 +190,8 @@ class AlignerSettings(Checked):
         require_consistent(self)
         for check in self.checks:
             BoundCheck.of(check)
+        if self.when is not None:
+            BoundNeed.of(self.when)
         self._renew()
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
@@ -267,7 +242,14 @@ class AlignerSettings(Checked):
             template=template,
             objectives=self.objectives,
             aspects=template.aspects(self.objectives),
-            keys=Keys(self.question_key, self.answer_key, self.context_key, self.history_key),
+            keys=Keys(
+                self.question_key,
+                self.answer_key,
+                self.context_key,
+                self.history_key,
+                self.record_key,
+                self.record,
+            ),
             fields=self.fields,
             preserve=self.preserve,
             checks=tuple(map(BoundCheck.of, self.checks)),
@@ -278,6 +260,9 @@ class AlignerSettings(Checked):
             refusal=self.refusal or REFUSAL,
             on_missing_question=self.on_missing_question,
             live=self.streaming == "live",
+            when=None if self.when is None else BoundNeed.of(self.when),
+            retries=self.retries,
+            retry_by=self.retry_by or ("order" if len(self.objectives) > 1 else "sampling"),
             timeout=self.timeout,
             places=Places(self.max_waiting),
         )

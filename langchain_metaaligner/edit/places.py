@@ -24,6 +24,10 @@ class Places:
         """A copy begins with all places free; the lock is no part of it."""
         return Places, (self._number,)
 
+    def __deepcopy__(self, memo: object) -> Places:
+        """As many places, all of them free."""
+        return Places(self._number)
+
     @property
     def under_way(self) -> int:
         """How many there are."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import RunnableConfig
@@ -38,10 +38,12 @@ class Edit:
         question: the question alone.
         context: retrieved texts.
         objectives: what is to be improved.
+        exchange: the answer and its question, as they were read.
         draft: the draft as it stands in the prompt.
         prompt: the edit prompt; None where the model is not asked.
         guard: undoes in the edit what was done to the user's text in the prompt.
         deadline: when the answer is to be there.
+        run: the aligner's own run; None where it has none.
         error: what failed on the way, in code that is not ours.
         parts: of a structured answer, the edits of its texts.
     """
@@ -52,10 +54,12 @@ class Edit:
     question: str = ""
     context: tuple[str, ...] = ()
     objectives: tuple[Objective, ...] = ()
+    exchange: Exchange | None = None
     draft: str = ""
     prompt: str | None = None
     guard: Guard | None = None
     deadline: Deadline = NEVER
+    run: Any = None
     error: Exception | None = None
     parts: tuple[Edit, ...] = ()
 

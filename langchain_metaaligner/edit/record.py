@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import html
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -25,6 +26,17 @@ _SIDES = (
 )
 
 
+Level = Literal["full", "slim", "none"]
+"""How much of the record goes out with an answer."""
+
+TEXTS = ("text", "original", "detail", "question", "rejected")
+"""What of the record quotes the user or a model."""
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+
 @dataclass(frozen=True)
 class Alignment:
     """The record of one answer.
@@ -46,6 +58,8 @@ class Alignment:
         prompt_tokens: tokens of the edit prompt; None where the model does not tell.
         completion_tokens: tokens of the edit; None where the model does not tell.
         seconds: wall time of the model's call, which a batch shares.
+        tries: how often the model was asked, where refused edits are tried again; tokens and
+            seconds are those of all tries.
         scores: what a gate's reward model gave the draft and the edits, and the weighted gain of
             the best one (None in the place of what is no finite number); None where nothing was
             scored.
@@ -68,6 +82,7 @@ class Alignment:
     completion_tokens: int | None = None
     seconds: float | None = None
     scores: dict[str, Any] | None = None
+    tries: int = 1
 
     @property
     def diff(self) -> str:
@@ -92,9 +107,25 @@ class Alignment:
         return asdict(self) | {"objectives": list(self.objectives)}
 
     def slim_record(self) -> dict[str, Any]:
-        """The record without any text of the user or of a model, for stores that keep messages."""
-        texts = ("text", "original", "detail", "question", "rejected")
-        return {name: value for name, value in self.record().items() if name not in texts}
+        """The record without any text of the user or of a model, for stores that keep messages.
+
+        In the place of the texts stand the first digits of their SHA-256, by which they can be
+        recognised and not be read. What is not known is left out.
+        """
+        known = {name: value for name, value in self.record().items() if value is not None}
+        slim = {name: value for name, value in known.items() if name not in (*TEXTS, "tries")}
+        if self.tries > 1:
+            slim["tries"] = self.tries
+        if self.seconds is not None:
+            slim["seconds"] = round(self.seconds, 3)
+        texts = {name: known[name] for name in ("question", "original", "text")}
+        return {**slim, "reason": self.reason, "hashes": {n: _hash(t) for n, t in texts.items()}}
+
+    def at(self, level: Level) -> dict[str, Any] | None:
+        """As much of the record as a ``record=`` asks for."""
+        if level == "none":
+            return None
+        return self.record() if level == "full" else self.slim_record()
 
     @property
     def outcome(self) -> str:

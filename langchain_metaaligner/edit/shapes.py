@@ -20,7 +20,7 @@ from langchain_core.runnables.utils import AddableDict
 from pydantic import BaseModel
 
 from langchain_metaaligner.edit.content import in_block, split, untouched, with_text, without_old
-from langchain_metaaligner.edit.record import Alignment
+from langchain_metaaligner.edit.record import Alignment, Level
 
 
 class Shape(Protocol):
@@ -74,9 +74,15 @@ class TextShape:
 
 @dataclass(frozen=True)
 class MessageShape:
-    """A message of a model, with its content in one string or in blocks."""
+    """A message of a model, with its content in one string or in blocks.
+
+    Attributes:
+        message: the draft.
+        level: how much of the record it carries.
+    """
 
     message: BaseMessage
+    level: Level = "full"
 
     def write(self, alignment: Alignment) -> BaseMessage:
         """The message with the final text and the record, and all else as it was."""
@@ -141,7 +147,8 @@ class MessageShape:
         return AIMessageChunk(content=content, **facts)
 
     def _update(self, alignment: Alignment) -> dict[str, Any]:
-        record = {"metaaligner": alignment.record()}
+        about_edit = alignment.at(self.level)
+        record = {} if about_edit is None else {"metaaligner": about_edit}
         about, extra = self.message.response_metadata, self.message.additional_kwargs
         if alignment.decision == "refused":  # nothing that a model has made goes out
             return {
@@ -234,15 +241,26 @@ class ObjectShape(WholeShape):
 
 @dataclass(frozen=True)
 class DictShape:
-    """A dict that holds the answer."""
+    """A dict that holds the answer.
+
+    Attributes:
+        answer: how the answer is written.
+        value: the dict.
+        key: where the answer is in it.
+        record_key: where the record goes; None for nowhere.
+        level: how much of the record.
+    """
 
     answer: Shape
     value: Mapping[str, Any]
     key: str
+    record_key: str | None = None
+    level: Level = "full"
 
     def write(self, alignment: Alignment) -> dict[str, Any]:
         """The dict with the final answer in it, and all else as it was."""
-        return {**self.value, self.key: self.answer.write(alignment)}
+        answer = {self.key: self.answer.write(alignment)}
+        return {**self.value, **answer, **self._record(alignment)}
 
     def divides(self, alignment: Alignment) -> bool:
         """Where the answer can be divided."""
@@ -250,7 +268,8 @@ class DictShape:
 
     def opening(self) -> Iterator[AddableDict]:
         """The other keys."""
-        others = {name: item for name, item in self.value.items() if name != self.key}
+        ours = (self.key, self.record_key)
+        others = {name: item for name, item in self.value.items() if name not in ours}
         if others:
             yield AddableDict(others)
         yield from self._keyed(self.answer.opening())
@@ -260,8 +279,13 @@ class DictShape:
         yield from self._keyed(self.answer.piece(text, first))
 
     def closing(self, alignment: Alignment, shown: bool) -> Iterator[AddableDict]:
-        """The end of the answer under its key."""
+        """The end of the answer under its key, and the record."""
         yield from self._keyed(self.answer.closing(alignment, shown))
+        if record := self._record(alignment):
+            yield AddableDict(record)
+
+    def _record(self, alignment: Alignment) -> dict[str, Any]:
+        return {self.record_key: alignment.at(self.level)} if self.record_key else {}
 
     def _keyed(self, chunks: Iterator[Any]) -> Iterator[AddableDict]:
         return (AddableDict({self.key: chunk}) for chunk in chunks)

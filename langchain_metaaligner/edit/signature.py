@@ -15,6 +15,7 @@ from typing_extensions import Required, TypedDict
 
 from langchain_metaaligner.edit.checks import Check, Preserved
 from langchain_metaaligner.edit.gate import RewardGate
+from langchain_metaaligner.edit.need import Need
 from langchain_metaaligner.edit.record import Alignment
 from langchain_metaaligner.objectives import Objective
 from langchain_metaaligner.templates import EditTemplate
@@ -64,9 +65,14 @@ class AlignerOptions(TypedDict, total=False):
     check_timeout: float | None
     gate: RewardGate | None
     candidates: int
+    when: Need | None
+    retries: int
+    retry_by: Literal["sampling", "order"] | None
     timeout: float | None
     max_waiting: int | None
     streaming: Literal["checked", "live"]
+    record: Literal["full", "slim", "none"]
+    record_key: str | None
     question_key: str | None
     answer_key: str | None
     context_key: str | None
@@ -83,4 +89,3 @@ class MiddlewareOptions(AlignerOptions, total=False):
     """The options of `MetaAlignerMiddleware`."""
 
     name: str
-    record: Literal["full", "slim"]

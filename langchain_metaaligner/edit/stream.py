@@ -10,13 +10,15 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
-from langchain_metaaligner.edit.ask import aask, admitted, ask, outcome
+from langchain_metaaligner.edit.admission import admitted, needed
+from langchain_metaaligner.edit.ask import aask, ask, outcome
 from langchain_metaaligner.edit.editor import CompletionReport, model_config, reply_of
+from langchain_metaaligner.edit.events import tell_settled, telling
 from langchain_metaaligner.edit.in_time import auntil_late, until_late
 from langchain_metaaligner.edit.loop import Caller, Elsewhere, Here, finished
-from langchain_metaaligner.edit.options import EditOptions
 from langchain_metaaligner.edit.plan import Edit
 from langchain_metaaligner.edit.record import Alignment
+from langchain_metaaligner.edit.resolved import EditOptions
 from langchain_metaaligner.edit.unedited import tell_kept
 from langchain_metaaligner.edit.verdict import settle
 from langchain_metaaligner.errors import EditRejectedError
@@ -29,8 +31,9 @@ def stream_edit(edit: Edit, options: EditOptions) -> Iterator[Any]:
         yield from _settled_chunks(edit, options)
         return
     with admitted([edit], options) as edits:
-        if edits:
-            yield from _live_chunks(edit, options)
+        if finished(needed(edits, options.when, Here(edit.deadline))):
+            with telling([edit]):
+                yield from _live_chunks(edit, options)
             return
     yield from stream_edit(edit, options)
 
@@ -54,10 +57,12 @@ async def astream_edit(edit: Edit, options: EditOptions) -> AsyncGenerator[Any, 
             yield chunk
         return
     with admitted([edit], options) as edits:
-        chunks = _alive_chunks(edit, options) if edits else astream_edit(edit, options)
-        async with aclosing(chunks):
-            async for chunk in chunks:
-                yield chunk
+        is_edited = await needed(edits, options.when, Elsewhere(edit.deadline))
+        chunks = _alive_chunks(edit, options) if is_edited else astream_edit(edit, options)
+        with telling([edit] if is_edited else []):
+            async with aclosing(chunks):
+                async for chunk in chunks:
+                    yield chunk
 
 
 async def _alive_chunks(edit: Edit, options: EditOptions) -> AsyncGenerator[Any, None]:
@@ -121,6 +126,7 @@ class _LiveEdit:
         seconds = time.perf_counter() - self._started
         await settle([self._edit], [reply], seconds, self._options, caller)
         tell_kept([self._edit])
+        await tell_settled([self._edit], [self._edit], caller)
 
     def closing(self) -> Iterator[Any]:
         """The chunks after the last piece, the record among them; the draft if there was none.

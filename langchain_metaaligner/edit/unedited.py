@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from langchain_metaaligner.edit.loop import Caller
-from langchain_metaaligner.edit.options import REFUSAL, EditOptions
 from langchain_metaaligner.edit.plan import Edit
 from langchain_metaaligner.edit.record import Alignment
+from langchain_metaaligner.edit.resolved import REFUSAL, EditOptions
 from langchain_metaaligner.edit.verdict import ALARMING, HARMLESS
 
 logger = logging.getLogger("langchain_metaaligner")

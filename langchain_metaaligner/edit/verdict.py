@@ -11,9 +11,9 @@ from langchain_metaaligner.edit.checks import refuse, refuse_lost
 from langchain_metaaligner.edit.editor import Reply, model_config
 from langchain_metaaligner.edit.gate import Verdict, scores_of
 from langchain_metaaligner.edit.loop import Caller
-from langchain_metaaligner.edit.options import EditOptions
 from langchain_metaaligner.edit.plan import Edit
 from langchain_metaaligner.edit.record import Alignment, Decision
+from langchain_metaaligner.edit.resolved import EditOptions
 from langchain_metaaligner.errors import LateError, MetaAlignerError
 
 NO_QUESTION = Refusal("no_question", "The question that led to this answer is not known.")
@@ -23,6 +23,8 @@ TOO_LONG = Refusal(
 )
 
 BUSY = Refusal("busy", "As many answers as max_waiting allows were under way.")
+
+NOT_NEEDED = Refusal("not_needed", "when= says that this answer needs no edit.")
 
 TIMEOUT = Refusal("timeout", "The edit was not there in time.")
 
@@ -36,8 +38,8 @@ UNTOUCHED = {
 }
 """Why an answer is none to edit, or cannot be edited."""
 
-HARMLESS = ("tool_calls", "empty_draft")
-"""Reasons of answers that show no text to anybody: they pass under ``on_failure="raise"`` too."""
+HARMLESS = ("tool_calls", "empty_draft", "not_needed")
+"""Reasons of answers that show no text to anybody, or are good as they are: no failures."""
 
 ALARMING = ("error", "no_field", "timeout", "busy", "no_question", "no_text")
 """Reasons that are logged as warnings: what failed, and what the model was not even asked about."""

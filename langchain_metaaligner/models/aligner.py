@@ -59,6 +59,8 @@ class AlignerLLM(CheckpointLLM):
             repairs and damages less. None takes the checkpoint's own (``caution`` in its
             ``metaaligner.json``), else 0. It has no effect without a ``draft=`` in the call, which
             `MetaAlignerRunnable` gives, nor where ``generation`` samples.
+        seed: of what is drawn where ``generation`` samples; None: whatever comes. The draws are the
+            same again where the same prompts are answered together.
         tenant: whose calls they are. What the beginnings of prompts were computed to and what edits
             wrote is kept in memory, for later calls of the same tenant only: it makes these faster
             and changes none of them. A call may come with a ``tenant`` of its own.
@@ -78,6 +80,7 @@ class AlignerLLM(CheckpointLLM):
     generation: dict[str, Any] = Field(default_factory=dict)
     decoding: Literal["lookup", "greedy"] = "lookup"
     caution: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    seed: int | None = None
     tenant: str | None = None
     remember: bool = True
     share_batches: bool = True
@@ -115,13 +118,14 @@ class AlignerLLM(CheckpointLLM):
             "stop": self.stop,
             "generation": self.generation,
             "caution": self.caution,
+            **({} if self.seed is None else {"seed": self.seed}),
         }
 
     def _decoding(self, stop: list[str] | None, options: dict[str, Any]) -> Decoding:
         options = {**self.generation, **options}
         chosen = {
             name: options.pop(name, getattr(self, name))
-            for name in ("max_new_tokens", "tenant", "remember")
+            for name in ("max_new_tokens", "tenant", "remember", "seed")
         }
         decoding = Decoding(
             **chosen,

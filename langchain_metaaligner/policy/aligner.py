@@ -18,15 +18,14 @@ from langchain_core.runnables.config import (
 )
 from langchain_core.runnables.utils import ConfigurableFieldSpec
 
-from langchain_metaaligner.checks.language import language_of
 from langchain_metaaligner.edit.aligner import Aligner, Config, Configs, Pairs
-from langchain_metaaligner.edit.exchange import Question, read
+from langchain_metaaligner.edit.exchange import Question
 from langchain_metaaligner.edit.node import AlignerNode
 from langchain_metaaligner.edit.record import Alignment
-from langchain_metaaligner.edit.stream import added_up
-from langchain_metaaligner.errors import PolicyError, ShapeError
+from langchain_metaaligner.errors import PolicyError
 from langchain_metaaligner.objectives import Objective
 from langchain_metaaligner.policy.reloading import MakesAligner, Policies, PolicyWatch
+from langchain_metaaligner.policy.values import again, draft_language, whole
 
 Chosen = tuple[Aligner, RunnableConfig]
 
@@ -132,19 +131,24 @@ class PolicyAligner(Runnable[Any, Any]):
             config: of the call.
         """
         config = ensure_config(config)
-        name, aligner = self.policies.choose(config, partial(_language, value))
+        name, aligner = self.policies.choose(config, partial(draft_language, value))
         return aligner, merge_configs(config, {"metadata": {"metaaligner_policy": name}})
 
     def requested(self, config: RunnableConfig) -> tuple[Objective, ...] | None:
         """The objectives that a request asks for; see `MetaAlignerRunnable.requested`.
 
-        Where a rule asks for the language of the draft, no policy is known before there is one:
-        then this is None, and the edit refuses what its policy does not allow.
+        Where no policy is known before the draft, this is None, and the edit refuses what its
+        policy does not allow.
         """
+        aligner = self.known_before(config)
+        return None if aligner is None else aligner.requested(config)
+
+    def known_before(self, config: Config = None) -> Aligner | None:
+        """The aligner of a request whose draft is not there yet; None where its language counts."""
         policies = self.policies
-        if any(rule.language is not None for rule in policies.document.rules):
+        if any(rule.language for rule in policies.document.rules):
             return None
-        return policies.choose(config, lambda: None)[1].requested(config)
+        return policies.choose(ensure_config(config), lambda: None)[1]
 
     def invoke(self, input: Any, config: Config = None, **kwargs: Any) -> Any:
         """The value with its answer corrected, by the policy of the request."""
@@ -214,7 +218,7 @@ class PolicyAligner(Runnable[Any, Any]):
     ) -> Iterator[Any]:
         """The same, for a value that itself comes in pieces."""
         chunks = list(input)
-        aligner, config = self.chosen(_whole(chunks), config)
+        aligner, config = self.chosen(whole(chunks), config)
         yield from aligner.transform(iter(chunks), config, **kwargs)
 
     async def atransform(
@@ -223,8 +227,8 @@ class PolicyAligner(Runnable[Any, Any]):
         """The async twin of `transform`."""
         chunks = [chunk async for chunk in input]
         config = ensure_config(config)
-        aligner, config = await run_in_executor(None, self.chosen, _whole(chunks), config)
-        made = aligner.atransform(_again(chunks), config, **kwargs)
+        aligner, config = await run_in_executor(None, self.chosen, whole(chunks), config)
+        made = aligner.atransform(again(chunks), config, **kwargs)
         async with aclosing(_closing(made)) as pieces:
             async for piece in pieces:
                 yield piece
@@ -287,31 +291,9 @@ class PolicyAligner(Runnable[Any, Any]):
         return list(groups.values())
 
 
-def _language(value: Any) -> str | None:
-    """The language of the draft in a value; None where there is none, or it cannot be told."""
-    try:
-        return language_of(read(value).answer)
-    except ShapeError:  # the aligner itself says so, or finds the answer by keys of its own
-        return None
-
-
-def _whole(chunks: list[Any]) -> Any:
-    """The value that came in pieces, as far as it matters for a rule."""
-    try:
-        values = added_up(chunks)
-    except Exception:  # what adds up badly is the aligner's to refuse: no rule needs it
-        return None
-    return values[-1] if values else None
-
-
 def _closing(chunks: AsyncIterator[Any]) -> AsyncGenerator[Any, None]:
     """The chunks of an aligner, which come from a generator that can be closed."""
     return cast("AsyncGenerator[Any, None]", chunks)
-
-
-async def _again(chunks: Sequence[Any]) -> AsyncIterator[Any]:
-    for chunk in chunks:
-        yield chunk
 
 
 def _put(outputs: list[Any], places: Sequence[int], made: Sequence[Any]) -> None:

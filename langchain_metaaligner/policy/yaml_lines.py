@@ -88,9 +88,9 @@ def _walk(node: yaml.Node, place: Place, at: dict[Place, int], path: Path) -> No
         if name in seen:
             raise PolicyError(f"{path}, line {line}: the key {name!r} stands twice.")
         seen.add(name)
-        here = (*place, name)
-        at[here] = line
-        _walk(value, (*place, name), at, path)
+        below = (*place, name)
+        at[below] = line
+        _walk(value, below, at, path)
 
 
 def _python(loader: yaml.SafeLoader, node: yaml.Node) -> Any:

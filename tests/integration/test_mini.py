@@ -47,11 +47,15 @@ def test_tokenizer_gives_back_any_text(text):
 
 
 def test_edits_of_the_demo_are_made_by_weights(aligner):
+    """The last two drafts have no flaw, and stay as they are."""
+    decisions = []
     for draft in DRAFTS:
         config = {"configurable": {"objectives": draft["objectives"]}}
         alignment = aligner.align(draft["question"], draft["answer"], config)
-        assert (alignment.decision, alignment.model) == ("edited", "mini")
+        assert alignment.model == "mini"
         assert alignment.completion_tokens > 5
+        decisions.append(alignment.decision)
+    assert decisions == ["edited"] * (len(DRAFTS) - 2) + ["unchanged"] * 2
 
 
 def test_chain_batch_and_stream_agree(aligner):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
@@ -53,7 +54,7 @@ def draw_front(result: Result, across: str, upward: str) -> Figure:
     """Plot the mean rewards for two objectives.
 
     Each point is a system, with the 95 % interval of its means; a line joins those that no other
-    beats on both. The golden answers are a grey cross.
+    beats on both, whose names are bold. The golden answers are a grey cross.
     """
     figures = result.figures["systems"]
     systems = {
@@ -61,29 +62,30 @@ def draw_front(result: Result, across: str, upward: str) -> Figure:
         for name in result.settings["systems"]
         if figures[name]["reward_mean"] is not None
     }
-    figure = Figure(figsize=(6.4, 4.8), layout="constrained")
+    figure = Figure(figsize=(4.8, 5.0), layout="constrained")
     FigureCanvasSVG(figure)
     axes = figure.add_subplot()
     points = {name: (its["reward"][across], its["reward"][upward]) for name, its in systems.items()}
     best = front(points)
     axes.plot(*zip(*(points[name] for name in best), strict=True), color="0.75", zorder=1)
+    drawn: list[Any] = []
     for number, (name, its) in enumerate(systems.items()):
         x, y = points[name]
-        axes.errorbar(
+        point = axes.errorbar(
             x, y,
             xerr=Z * its["standard_error"][across], yerr=Z * its["standard_error"][upward],
             fmt="o", color=f"C{number}", markersize=7, elinewidth=1, capsize=2,
         )  # fmt: skip
-        axes.annotate(
-            name, (x, y), xytext=(7, 7), textcoords="offset points", color=f"C{number}",
-            fontweight="bold" if name in best else "normal",
-        )  # fmt: skip
+        drawn.append(point)
     golden = result.figures["golden"]["reward"]
-    axes.plot(golden[across], golden[upward], "x", color="0.5", markersize=8)
-    axes.annotate(
-        "golden", (golden[across], golden[upward]), xytext=(7, -12),
-        textcoords="offset points", color="0.5",
-    )  # fmt: skip
+    (cross,) = axes.plot(golden[across], golden[upward], "x", color="0.5", markersize=8, ls="")
+    drawn.append(cross)
+    # names beside close points would cover each other
+    legend = figure.legend(
+        drawn, [*systems, "golden"], loc="outside upper left", ncols=2, frameon=False
+    )
+    for text in legend.get_texts():
+        text.set_fontweight("bold" if text.get_text() in best else "normal")
     axes.set_xlabel(f"mean reward: {across}")
     axes.set_ylabel(f"mean reward: {upward}")
     axes.margins(0.15)

@@ -52,6 +52,21 @@ def test_rows_of_any_width_go_together(model, width):
     assert made == [likeliest(model, row) for row in rows]
 
 
+@pytest.mark.parametrize("known", [1, 8, 70])
+@pytest.mark.parametrize("width", [65, 128, 129, 170])
+def test_a_wide_row_goes_on_behind_what_is_known(model, known, width):
+    """As where the beginning of a prompt was kept; beside it a row with chains of guesses."""
+    long = [1, *[5 + at % 90 for at in range(known + width - 1)]]
+    cache = SlotCache(2)
+    step(model, cache, [Feed(long[:known], 0), Feed([1, 9, 30], 0)])
+    feed = Feed([31, 40, *long[:width], 50, 51], 3, 0, [width, 2])
+    made, chains = step(model, cache, [Feed(long[known:], known), feed])
+    assert made == likeliest(model, long)[known:]
+    assert chains[:2] == likeliest(model, [1, 9, 30, 31, 40])[3:]
+    assert chains[2:-2] == likeliest(model, [1, 9, 30, 31, *long[:width]])[4:]
+    assert chains[-2:] == likeliest(model, [1, 9, 30, 31, 50, 51])[4:]
+
+
 def test_the_config_is_as_it_was(model):
     before = model.config._attn_implementation
     step(model, SlotCache(2), [Feed([1, 5], 0, 1)])

@@ -208,3 +208,24 @@ def test_weights_of_others_keep_nothing(published):
     checkpoint = build("llama", 1, published)
     decode(checkpoint, edit_prompts(2, 4), "lookup")
     assert checkpoint.prefixes.bytes == 0
+
+
+def test_where_memory_is_short_nothing_is_kept(published, monkeypatch):
+    checkpoint = build("llama", 1, published)
+    prompts = edit_prompts(2, 4)
+    greedy = decode(checkpoint, prompts, "greedy", batch_size=1)
+    checkpoint.prefixes = Prefixes()
+    decode(checkpoint, prompts, "lookup")
+    forward, kept = checkpoint.model.forward, []
+
+    def short(input_ids, **named):
+        if not kept:
+            kept.append(checkpoint.prefixes.bytes)
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        if len(kept) == 1:
+            kept.append(checkpoint.prefixes.bytes)
+        return forward(input_ids=input_ids, **named)
+
+    monkeypatch.setattr(checkpoint.model, "forward", short)
+    assert decode(checkpoint, prompts, "lookup") == greedy
+    assert kept[0] > kept[1] == 0

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models import BaseChatModel, FakeListChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk
@@ -15,7 +16,7 @@ from langchain_core.runnables import RunnableLambda
 from langchain_metaaligner import MetaAlignerRunnable
 from langchain_metaaligner.edit.gate import RewardGate
 from langchain_metaaligner.edit.places import Places
-from langchain_metaaligner.errors import EditRejectedError, SettingError
+from langchain_metaaligner.errors import EditRejectedError, LateError, SettingError
 from langchain_metaaligner.testing import FakeAlignerLLM
 
 DRAFT = "Nine minutes, obviously."
@@ -363,3 +364,34 @@ class TestWarmUp:
                 make(fails, on_failure=on_failure).warm_up()
             with pytest.raises(RuntimeError, match="device-side"):
                 await make(fails, on_failure=on_failure).awarm_up()
+
+
+class Partly(FakeAlignerLLM):
+    """Has made the first of its prompts when its time is over, as a checkpoint's decoding may."""
+
+    def _generate(self, prompts, stop=None, run_manager=None, deadline=None, **kwargs):
+        if deadline is None:
+            return super()._generate(prompts)
+        assert deadline > time.monotonic()
+        first = self._generation(prompts[0])
+        raise LateError([(prompts[0], first), *((prompt, None) for prompt in prompts[1:])])
+
+
+async def test_what_a_batch_had_made_in_time_stands():
+    aligner = MetaAlignerRunnable(
+        objectives=["fair"], llm=Partly(lambda prompt: EDIT), timeout=LONG
+    )
+    pairs = [("How long?", DRAFT), ("How?", DRAFT), ("Who?", DRAFT)]
+    for records in (aligner.align_batch(pairs), await aligner.aalign_batch(pairs)):
+        assert [record.reason for record in records] == [None, "timeout", "timeout"]
+        assert [record.text for record in records] == [EDIT, DRAFT, DRAFT]
+
+
+def test_what_the_cache_has_is_not_late():
+    llm = Partly(lambda prompt: EDIT, cache=InMemoryCache())
+    warm = MetaAlignerRunnable(objectives=["fair"], llm=llm)
+    warm.align("How?", DRAFT)
+    records = warm.model_copy(update={"timeout": LONG}).align_batch(
+        [("How long?", DRAFT), ("How?", DRAFT), ("Who?", DRAFT)]
+    )
+    assert [record.reason for record in records] == [None, None, "timeout"]

@@ -1,6 +1,7 @@
 import textwrap
 
 import pytest
+from unit.policy.stand_ins import FILE
 
 
 @pytest.fixture
@@ -13,33 +14,6 @@ def write(tmp_path):
         return path
 
     return writing
-
-
-FILE = """\
-policies:
-  public:
-    objectives: [harmless, helpful]
-    llm: !python unit.policy.stand_ins:llm
-    checks:
-      - CodeKept
-      - LengthKept: {longer: 40}
-      - !python unit.policy.stand_ins:polite
-  staff:
-    objectives: [readable]
-    llm: !python unit.policy.stand_ins:llm
-    request_objectives: none
-default: public
-request_objectives: [harmless, fair]
-rules:
-  - use: staff
-    configurable: {tier: [staff, admin]}
-  - use: staff
-    context: {team: support}
-  - use: staff
-    tags: internal
-  - use: staff
-    language: de
-"""
 
 
 @pytest.fixture

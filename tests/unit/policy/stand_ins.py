@@ -15,3 +15,30 @@ llm = FakeAlignerLLM(_as_asked)
 def polite(draft, edit):
     """A check of one's own."""
     return "rude" if "fool" in edit else None
+
+
+FILE = """\
+policies:
+  public:
+    objectives: [harmless, helpful]
+    llm: !python unit.policy.stand_ins:llm
+    checks:
+      - CodeKept
+      - LengthKept: {longer: 40}
+      - !python unit.policy.stand_ins:polite
+  staff:
+    objectives: [readable]
+    llm: !python unit.policy.stand_ins:llm
+    request_objectives: none
+default: public
+request_objectives: [harmless, fair]
+rules:
+  - use: staff
+    configurable: {tier: [staff, admin]}
+  - use: staff
+    context: {team: support}
+  - use: staff
+    tags: internal
+  - use: staff
+    language: de
+"""

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 from langchain_core.language_models import FakeListChatModel
 from langchain_core.messages import AIMessage, HumanMessage
+from unit.policy.stand_ins import FILE
 
 from langchain_metaaligner import MetaAlignerRunnable
 from langchain_metaaligner.errors import MetaAlignerError, ObjectiveError, PolicyError
@@ -150,3 +151,24 @@ def test_a_middleware_follows_the_same_file(path):
     config = {"configurable": {"tier": "staff"}}
     assert agent.invoke(asked, config)["messages"][-1].content == STAFF
     assert agent.invoke(asked, context={"team": "support"})["messages"][-1].content == STAFF
+
+
+def test_a_middleware_refuses_before_its_model_has_cost_anything(write):
+    agents = pytest.importorskip("langchain.agents")
+    from langchain_metaaligner.middleware import MetaAlignerMiddleware
+
+    middleware = MetaAlignerMiddleware.from_policy(write(FILE.replace("language: de", "tags: de")))
+    agent = agents.create_agent(FakeListChatModel(responses=["So."]), middleware=[middleware])
+    asked, wants = {"messages": [("human", "Why?")]}, {"objectives": ["fair"]}
+    assert agent.invoke(asked, {"configurable": wants})["messages"][-1].content == "edited for Fair"
+    with pytest.raises(ObjectiveError, match="takes none"):
+        agent.invoke(asked, {"configurable": {**wants, "tier": "staff"}})
+
+
+def test_policies_of_an_agent_agree_on_what_it_has_one_of(write):
+    pytest.importorskip("langchain.agents")
+    from langchain_metaaligner.middleware import MetaAlignerMiddleware
+
+    text = FILE.replace("request_objectives: none", "request_objectives: none\n    answer_key: out")
+    with pytest.raises(PolicyError, match="answer_key of the policy 'staff'"):
+        MetaAlignerMiddleware.from_policy(write(text))
