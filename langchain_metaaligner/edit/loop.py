@@ -28,7 +28,8 @@ from langchain_metaaligner.edit.deadline import NEVER, Deadline
 from langchain_metaaligner.edit.limit import acall_within, call_within
 
 if TYPE_CHECKING:
-    from langchain_metaaligner.edit.editor import Editor, Reply, Rows
+    from langchain_metaaligner.edit.editor import Editor, Rows
+    from langchain_metaaligner.edit.reply import Reply
 
 T = TypeVar("T")
 

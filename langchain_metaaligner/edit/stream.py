@@ -12,12 +12,13 @@ from typing import Any
 
 from langchain_metaaligner.edit.admission import admitted, needed
 from langchain_metaaligner.edit.ask import aask, ask, outcome
-from langchain_metaaligner.edit.editor import CompletionReport, model_config, reply_of
+from langchain_metaaligner.edit.editor import model_config
 from langchain_metaaligner.edit.events import tell_settled, telling
 from langchain_metaaligner.edit.in_time import auntil_late, until_late
 from langchain_metaaligner.edit.loop import Caller, Elsewhere, Here, finished
 from langchain_metaaligner.edit.plan import Edit
 from langchain_metaaligner.edit.record import Alignment
+from langchain_metaaligner.edit.reply import CompletionReport, reply_of
 from langchain_metaaligner.edit.resolved import EditOptions
 from langchain_metaaligner.edit.unedited import tell_kept
 from langchain_metaaligner.edit.verdict import settle

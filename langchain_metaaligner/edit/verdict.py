@@ -8,11 +8,12 @@ from typing import Any
 
 from langchain_metaaligner.edit.case import BoundCheck, Case, Correction, Refusal
 from langchain_metaaligner.edit.checks import refuse, refuse_lost
-from langchain_metaaligner.edit.editor import Reply, model_config
+from langchain_metaaligner.edit.editor import model_config
 from langchain_metaaligner.edit.gate import Verdict, scores_of
 from langchain_metaaligner.edit.loop import Caller
 from langchain_metaaligner.edit.plan import Edit
 from langchain_metaaligner.edit.record import Alignment, Decision
+from langchain_metaaligner.edit.reply import Reply
 from langchain_metaaligner.edit.resolved import EditOptions
 from langchain_metaaligner.errors import LateError, MetaAlignerError
 

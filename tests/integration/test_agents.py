@@ -404,7 +404,7 @@ def test_the_record_holds_the_texts_where_the_app_wants_it(editor):
 @pytest.mark.parametrize(
     ("option", "says"),
     [
-        ({"record": "some"}, "'full' or 'slim'"),
+        ({"record": "some"}, "'full', 'slim' or 'none'"),
         ({"streaming": "word"}, "streaming='word' cannot be used"),
     ],
 )

@@ -13,8 +13,8 @@ from langchain_core.outputs import ChatGeneration, ChatResult, Generation, LLMRe
 from langchain_core.runnables import RunnableLambda
 
 from langchain_metaaligner import MetaAlignerRunnable
-from langchain_metaaligner.edit.editor import Reply, reply_of
 from langchain_metaaligner.edit.gate import RewardGate
+from langchain_metaaligner.edit.reply import Reply, reply_of
 from langchain_metaaligner.testing import FakeAlignerLLM
 
 QUESTION, DRAFT = "Why?", "Because. Nobody likes you."
