@@ -41,15 +41,15 @@ class Step:
     """One alignment of all drafts, and what the judge says of it.
 
     Attributes:
+        added: the objective that this step added; None for the first.
         objectives: what the drafts were aligned to.
-        model: the aligner's name.
         decisions: how many rows had each decision.
         result: the verdicts; its folder is that of the next step too.
         rows: its rows, which the next step replaces in the folder.
     """
 
+    added: str | None
     objectives: Sequence[str]
-    model: str
     decisions: Mapping[str, int]
     result: Result
     rows: Sequence[Mapping[str, Any]]
@@ -97,10 +97,10 @@ def evaluate_unseen(
             f"The objectives {', '.join(trained) or 'none'}, and {', '.join(unseen) or 'none'} one "
             "by one, were given. Add one at least, and name each once."
         )
-    golden = any(name in table.columns for name in GOLDENS)
-    after = f"aligned against {'golden' if golden else 'original'}"
-
-    def step(number: int) -> Step:
+    against = "golden" if any(name in table.columns for name in GOLDENS) else "original"
+    after = f"aligned against {against}"
+    steps = []
+    for number, added in enumerate((None, *unseen)):
         objectives = everything[: len(trained) + number]
         announce(f"{number} unseen: {', '.join(objectives)}")
         edits = output / "steps" / f"{number}.csv"
@@ -112,37 +112,38 @@ def evaluate_unseen(
             judge,
             output / "judged",
             dataset=dataset,
-            comparisons=[after, _BEFORE] if golden and number == 0 else [after],
+            comparisons=[after] if added or against == "original" else [after, _BEFORE],
             both_orders=both_orders,
         )
         decisions = dict(sorted(report.decisions.items()))
-        return Step(objectives, aligner.editor_name, decisions, result, list(result.rows()))
-
-    steps = [step(number) for number in range(len(unseen) + 1)]
+        steps.append(Step(added, objectives, decisions, result, list(result.rows())))
     settings = {
         **judge.settings(dataset, research_compat=False),
-        "model": steps[-1].model,
+        "model": aligner.editor_name,
         "both_orders": both_orders,
         "trained": list(trained),
         "unseen": list(unseen),
     }
-    figures = {
-        "against": "golden" if golden else "original",
-        "before": _rates(steps[0].result, _BEFORE) if golden else None,
+    rows = ({"step": number, **row} for number, its in enumerate(steps) for row in its.rows)
+    return write_result(output, "unseen", settings, _figures(steps, against), rows)
+
+
+def _figures(steps: Sequence[Step], against: str) -> dict[str, Any]:
+    return {
+        "against": against,
+        "before": _rates(steps[0].result, _BEFORE) if against == "golden" else None,
         "rows": steps[-1].result.figures["rows"],
         "calls": _calls(steps),
         "steps": [
             {
-                "added": added,
+                "added": its.added,
                 "objectives": its.objectives,
                 "decisions": its.decisions,
-                **_rates(its.result, after),
+                **_rates(its.result, f"aligned against {against}"),
             }
-            for added, its in zip((None, *unseen), steps, strict=True)
+            for its in steps
         ],
     }
-    rows = ({"step": number, **row} for number, its in enumerate(steps) for row in its.rows)
-    return write_result(output, "unseen", settings, figures, rows)
 
 
 def _calls(steps: Sequence[Step]) -> dict[str, int]:
