@@ -231,7 +231,7 @@ class _FullRecordMiddleware(MetaAlignerMiddleware):
         """Put the record into the answer, unless it was changed since."""
         answer = state["messages"][-1] if state["messages"] else None
         record = self._records.pop(str(getattr(answer, "id", None)), None)
-        if record is None or text_of(answer.content) != record["text"]:
+        if answer is None or record is None or text_of(answer.content) != record["text"]:
             return None
         return {"messages": [_with_record(answer, record)]}
 

@@ -37,8 +37,9 @@ T = TypeVar("T")
 class Caller(Protocol):
     """How functions of the user, and the model that edits, are called."""
 
-    manager: Callable[[RunnableConfig], Any]
-    """Gives the callback manager of a config."""
+    @staticmethod
+    def manager(config: RunnableConfig) -> Any:
+        """The callback manager of a config."""
 
     async def call(
         self, function: Callable[..., Any], *args: Any, seconds: float | None = None
@@ -61,7 +62,10 @@ class Caller(Protocol):
 class Here:
     """Calls in this thread, one after the other; with a limit of time, in threads of their own."""
 
-    manager = staticmethod(get_callback_manager_for_config)
+    @staticmethod
+    def manager(config: RunnableConfig) -> Any:
+        """The callback manager of a config."""
+        return get_callback_manager_for_config(config)
 
     def __init__(self, deadline: Deadline = NEVER) -> None:
         self._deadline = deadline
@@ -90,7 +94,10 @@ class Here:
 class Elsewhere:
     """Calls that leave the event loop free: async functions on it, others in threads."""
 
-    manager = staticmethod(get_async_callback_manager_for_config)
+    @staticmethod
+    def manager(config: RunnableConfig) -> Any:
+        """The callback manager of a config."""
+        return get_async_callback_manager_for_config(config)
 
     def __init__(self, deadline: Deadline = NEVER) -> None:
         self._deadline = deadline
