@@ -44,7 +44,8 @@ def draft(value: dict[str, Any]) -> str:
     """What a model would answer from the texts, in a bad mood."""
     if not value["context"]:
         return "I have no text on that. Nobody likes you."
-    return f"{value['context'][0].page_content} [1] Nobody likes you."
+    cited = value["context"][0].page_content.replace(". See", " [1]. See")
+    return f"{cited} Nobody likes you."
 
 
 def cites_what_is_there(case: Case) -> Refusal | None:

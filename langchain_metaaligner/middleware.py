@@ -229,9 +229,11 @@ class _FullRecordMiddleware(MetaAlignerMiddleware):
 
     def after_agent(self, state: Any, runtime: Any) -> dict[str, Any] | None:
         """Put the record into the answer, unless it was changed since."""
-        answer = state["messages"][-1] if state["messages"] else None
-        record = self._records.pop(str(getattr(answer, "id", None)), None)
-        if answer is None or record is None or text_of(answer.content) != record["text"]:
+        if not state["messages"]:
+            return None
+        answer: BaseMessage = state["messages"][-1]
+        record = self._records.pop(str(answer.id), None)
+        if record is None or text_of(answer.content) != record["text"]:
             return None
         return {"messages": [_with_record(answer, record)]}
 

@@ -196,7 +196,7 @@ def found_by_mypy(snippets):
         env={"MYPYPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=400,
+        timeout=900,
         check=False,
     )
     errors = {"right": [], "wrong": []}

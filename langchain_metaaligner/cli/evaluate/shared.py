@@ -196,8 +196,8 @@ def print_sections(sections: Sequence[Section]) -> None:
     for section in sections:
         for sentence in section.words:
             shown.print(Text(sentence))
-        for figures in section.tables:
-            table = Table(title=Text(section.title))
+        for number, figures in enumerate(section.tables):
+            table = Table(title=Text("More figures" if number else section.title))
             for place, heading in enumerate(figures.headings):
                 justify: Any = "right" if figures.is_number(place) else "left"
                 table.add_column(Text(heading), overflow="fold", justify=justify)
