@@ -65,6 +65,7 @@ def make_agent(model: BaseChatModel, **options: Any) -> Any:
         check_timeout=5,
         timeout=20,
         max_waiting=200,
+        retries=1,
         on_failure="refuse",
         refusal="I cannot answer that at the moment.",
         record="slim",

@@ -57,7 +57,7 @@ def cites_what_is_there(case: Case) -> Refusal | None:
 
 
 def make_chain(retriever: Runnable[str, list[Document]], **options: Any) -> Runnable[Any, Any]:
-    """The chain: ``{"question"}`` goes in, and comes out with ``context`` and ``answer``.
+    """The chain: ``{"question"}`` goes in; ``context``, ``answer`` and ``record`` come with it.
 
     Args:
         retriever: finds the texts.
@@ -69,8 +69,11 @@ def make_chain(retriever: Runnable[str, list[Document]], **options: Any) -> Runn
         checks=[NothingNew("numbers", "urls"), cites_what_is_there],
         timeout=20,
         max_waiting=200,
+        retries=1,
         on_failure="refuse",
         refusal="I cannot answer that at the moment.",
+        record="slim",
+        record_key="record",
         **options,
     )
     return (

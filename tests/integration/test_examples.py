@@ -106,7 +106,12 @@ async def test_a_hundred_callers_of_the_rag_chain():
 
     async def ask(place, number):
         result = await chain.ainvoke({"question": f"When does the {place} open?"})
-        if place != "pool":
+        record = result["record"]
+        assert "original" not in record
+        if place == "pool":
+            assert (record["decision"], record["tries"]) == ("refused", 2)
+        else:
+            assert record["decision"] == "edited"
             assert "[1]" in result["answer"]
             assert f"https://{place}.example/hours" in result["answer"]
         return result["answer"]
