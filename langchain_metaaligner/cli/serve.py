@@ -69,7 +69,10 @@ class LimitOptions:
         int, typer.Option(metavar="BYTES", min=1, help="Size of a request; beyond it 413.")
     ] = 2**20
     timeout: Annotated[
-        float, typer.Option(metavar="SECONDS", help="Time of a request; beyond it 504.")
+        float,
+        typer.Option(
+            metavar="SECONDS", help="Time of a request. Then drafts stand, completions fail."
+        ),
     ] = 120.0
     grace: Annotated[
         float, typer.Option(metavar="SECONDS", help="Time that requests have at the end.")

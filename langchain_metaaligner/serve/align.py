@@ -77,7 +77,9 @@ def align_routes(service: Service) -> APIRouter:
 
     async def align_all(request: Request, items: Sequence[AlignRequest]) -> list[Any]:
         with service.places.taken(len(items)):
-            return await while_wanted(request, _aligned(service, items), service.settings.timeout)
+            settings = service.settings
+            latest = settings.timeout + settings.grace  # the drafts have stood since `timeout`
+            return await while_wanted(request, _aligned(service, items), latest)
 
     @routes.post("/align", response_model=AlignResponse)
     async def align(request: Request, body: AlignRequest) -> AsciiJSONResponse:

@@ -49,6 +49,7 @@ class Service:
             template=cast("TemplateName", settings.template),
             preserve=cast("tuple[Preserved, ...]", settings.preserve),
             llm=self.llm,
+            timeout=settings.timeout,
             on_missing_question="raise",
         )
         self.metrics = Metrics()

@@ -36,7 +36,8 @@ class ServeSettings(BaseModel):
         max_batch: how many answers one request may ask for.
         max_waiting: how many answers may be under way at the same time; a request beyond is told to
             try again (429).
-        timeout: seconds that one request may take (504 beyond them).
+        timeout: seconds that one request may take; then drafts stand at /align, and completions are
+            a 504.
         grace: seconds that requests under way are given when the server is told to end.
 
     Raises:

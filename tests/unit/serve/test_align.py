@@ -1,4 +1,5 @@
 import json
+import threading
 
 import pytest
 
@@ -52,6 +53,22 @@ def test_a_hostile_draft_comes_back_as_it_was_written(client, hostile):
     assert reply.status_code == 200
     record = reply.json()
     assert record["text"] in (f"<Why?||{hostile}>", hostile)
+
+
+def test_the_draft_stands_when_the_time_is_over(serving):
+    slow = threading.Event()  # the model answers when nobody waits any more
+    with serving(
+        timeout=0.05, function=lambda prompt: str("sky" in prompt and slow.wait(20))
+    ) as client:
+        reply = client.post("/align", json=ASKED)
+        slow.set()
+    assert reply.status_code == 200
+    record = reply.json()
+    assert (record["text"], record["decision"], record["reason"]) == (
+        ASKED["answer"],
+        "kept",
+        "timeout",
+    )
 
 
 def test_a_batch_keeps_its_order_and_a_mistake_costs_one_item(client):
