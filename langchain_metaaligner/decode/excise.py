@@ -17,6 +17,11 @@ from langchain_metaaligner.decode.passages import (
 _PROTECTED = re.compile(
     r"^[ \t]*(?P<fence>```|~~~).*?(?:^[ \t]*(?P=fence)|\Z)|^[ \t]*\|[^\n]*$", re.M | re.S
 )
+_MARGINS = {SENTENCE: 0.0, CLAUSE: 2.5, WORD: 3.5}
+"""What a mark must exceed beside the caution: what goes without its sentence leaves a hole in it. On
+135 natural drafts, without margins 43 instead of 28 came out repaired and 10 instead of 5 damaged,
+but of those 43 edits 13 left half of a phrase behind, instead of 5."""
+
 _QUOTED = re.compile(r"“[^”\n]*”|«[^»\n]*»|\"[^\"\n]*\"|`[^`\n]*`|https?://\S+")
 _JOINT = re.compile(r"\s*[,;:—–(-]+$")
 
@@ -34,13 +39,15 @@ def passages(
         words: its words (`passages.words`).
         odds: for each word the logarithms of the odds that it goes, that its clause does as far as
             it has come, and that its sentence does.
-        caution: what a logarithm must exceed.
+        caution: what the logarithm of a sentence must exceed; that of a clause or a word by a
+            margin (`_MARGINS`).
     """
     goes = [False] * len(words)
     quoted = _inside(_QUOTED, text, words)
     for reach in (SENTENCE, CLAUSE, WORD):
+        needed = caution + _MARGINS[reach]
         for number, word in enumerate(words):
-            if goes[number] or word.ends < reach or odds[number][reach - 1] <= caution:
+            if goes[number] or word.ends < reach or odds[number][reach - 1] <= needed:
                 continue
             first = {SENTENCE: word.sentence, CLAUSE: word.clause, WORD: number}[reach]
             passage = range(first, number + 1)

@@ -14,7 +14,7 @@ _FINAL = re.compile(r"[.!?…]+[\"'”’)\]*_]*$")
 _CLAUSE_END = re.compile(r"(?:[,;:)]|\w[—–])[\"'”’*_]*$")
 _DASH = re.compile(r"[—–(-]")
 _MARKER = re.compile(r"[-*+•>]|#{1,6}|\(?\w{1,2}[.)]")
-_ABBREVIATION = re.compile(r"(?:\b(?:e\.g|i\.e|etc|vs|Dr|Mr|Mrs|Ms|St|No|approx)|^\(?[^\W\d])\.$")
+_ABBREVIATION = re.compile(r"(?:\b(?:e\.g|i\.e|etc|vs|Dr|Mr|Mrs|Ms|St|No|approx)|^\(?[A-Z])\.$")
 
 
 class Word(NamedTuple):

@@ -48,7 +48,7 @@ def odds(text, passages):
         reach = max(
             (r for one, r in passages.items() if text.index(one) + len(one) == word.end), default=0
         )
-        lines.append([3.0 if reach >= r else -3.0 for r in (1, 2, 3)])
+        lines.append([5.0 if reach >= r else -5.0 for r in (1, 2, 3)])
     return lines
 
 
@@ -68,8 +68,16 @@ def test_a_mark_takes_out_what_it_reaches():
 
 def test_caution_is_what_a_mark_must_exceed():
     text = "It rains. Go in."
-    assert edit(text, 2.9, **{"in.": 3}) == "It rains."
-    assert edit(text, 3.0, **{"in.": 3}) == text
+    assert edit(text, 4.9, **{"in.": 3}) == "It rains."
+    assert edit(text, 5.0, **{"in.": 3}) == text
+
+
+def test_the_less_goes_with_it_the_surer_a_mark_has_to_be():
+    text = "It rains, they say, on us."
+    assert edit(text, 1.0, **{"they say,": 2}) == "It rains, on us."
+    assert edit(text, 2.6, **{"they say,": 2}) == text
+    assert edit(text, 1.0, **{"they say,": 1}) == "It rains, they on us."
+    assert edit(text, 1.6, **{"they say,": 1}) == text
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ def cut(text):
         ("", []),
         (" \n ", []),
         ("日本語です。はい", [["日本語です。はい"]]),
+        ("Use が. Go on.", [["Use が."], ["Go on."]]),
     ],
 )
 def test_a_text_is_cut(text, expected):
