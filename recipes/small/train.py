@@ -152,7 +152,7 @@ def main() -> None:
     parser.add_argument("--rank", type=int, default=32)
     parser.add_argument("--frozen", type=float, default=1 / 3, help="share of the base's layers")
     parser.add_argument("--depth", type=float, default=2 / 3, help="share of them that is used")
-    parser.add_argument("--caution", type=float, default=1.5, help="of the exported checkpoint")
+    parser.add_argument("--caution", type=float, default=2.0, help="of the exported checkpoint")
     parser.add_argument("--log-steps", type=int, default=10)
     parser.add_argument("--export-minutes", type=float, default=25.0)
     parser.add_argument("--threads", type=int, default=1)

@@ -25,7 +25,9 @@ class SQLite(BaseCache):
     """Keeps copies of generations, like the caches on disk."""
 
     def __init__(self):
-        self._rows = sqlite3.connect(":memory:", check_same_thread=False)
+        self._rows = sqlite3.connect(
+            ":memory:", check_same_thread=False, isolation_level=None
+        )  # each statement is whole: LangChain writes from several threads
         self._rows.execute("create table kept (prompt, llm, text, primary key (prompt, llm))")
 
     def lookup(self, prompt, llm_string):
