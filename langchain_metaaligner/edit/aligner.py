@@ -78,6 +78,7 @@ class Aligner(AlignerSettings):
             key: where the messages are in the state.
 
         >>> from langchain_core.messages import AIMessage, HumanMessage
+        >>> from langchain_metaaligner import MetaAlignerRunnable
         >>> from langchain_metaaligner.testing import FakeAlignerLLM
         >>> editor = FakeAlignerLLM(lambda prompt: "It scatters blue light most.")
         >>> node = MetaAlignerRunnable(objectives=["helpful"], llm=editor).as_node()

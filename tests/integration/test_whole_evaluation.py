@@ -12,7 +12,7 @@ SECTIONS = (
     "Ratings",
     "Rewards",
     "IMHI",
-    "How it was measured",
+    "How it was made",
 )
 
 
