@@ -113,7 +113,7 @@ dist: .venv/dist
 .venv310/ready: pyproject.toml constraints.txt
 	$(PYTHON310) -m venv .venv310
 	.venv310/bin/python -m pip install --quiet --constraint constraints.txt \
-	  langchain-core langchain langgraph langchain-classic pydantic \
+	  langchain-core langchain langgraph langchain-classic pydantic markdown-it-py pyyaml \
 	  pytest pytest-asyncio pytest-socket hypothesis
 	.venv310/bin/python -m pip install --quiet --no-deps --editable .
 	touch $@
