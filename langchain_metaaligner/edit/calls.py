@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from langchain_core.messages import BaseMessage, HumanMessage, convert_to_messages
+from langchain_core.messages import BaseMessage, HumanMessage
 from langchain_core.prompt_values import ChatPromptValue, PromptValue
+
+from langchain_metaaligner.edit.messages import messages_in
+from langchain_metaaligner.errors import ShapeError
 
 CALLS_PER_RUN = 256
 """Ended model calls that a run remembers."""
@@ -101,8 +104,8 @@ def as_prompt(value: Any) -> Prompt | None:
         return (HumanMessage(value),)
     if isinstance(value, list | tuple) and value:
         try:
-            value = ChatPromptValue(messages=convert_to_messages(value))
-        except (ValueError, NotImplementedError, TypeError, KeyError):
+            value = ChatPromptValue(messages=messages_in(value))
+        except ShapeError:
             return None  # a list of other things
     return (HumanMessage(value.to_string()),) if isinstance(value, PromptValue) else None
 

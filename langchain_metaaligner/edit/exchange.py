@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from langchain_core.documents import Document
-from langchain_core.messages import BaseMessage, HumanMessage, ToolMessage, convert_to_messages
+from langchain_core.messages import BaseMessage, HumanMessage, ToolMessage
 from langchain_core.prompt_values import PromptValue
 from pydantic import BaseModel
 
 from langchain_metaaligner.edit.content import text_of, untouched
+from langchain_metaaligner.edit.messages import messages_in
 from langchain_metaaligner.edit.record import Level
 from langchain_metaaligner.edit.shapes import (
     DictShape,
@@ -213,10 +214,7 @@ def read_question(value: Any) -> Question:
     if isinstance(value, str):
         return value
     if isinstance(value, Sequence):
-        try:
-            return convert_to_messages(value)
-        except (ValueError, NotImplementedError) as error:
-            raise ShapeError(f"The question cannot be read as messages: {error}") from error
+        return messages_in(value)
     raise ShapeError(
         f"The question is a {type(value).__name__}: {value!r:.200}. "
         "Give a string, messages, or a prompt value."

@@ -22,7 +22,6 @@ from langchain_core.messages import (
     AIMessage,
     AIMessageChunk,
     BaseMessage,
-    convert_to_messages,
 )
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable, RunnableConfig, ensure_config
@@ -30,6 +29,7 @@ from langchain_core.runnables.base import coerce_to_runnable
 
 from langchain_metaaligner.edit.calls import sequence_step
 from langchain_metaaligner.edit.content import untouched
+from langchain_metaaligner.edit.messages import messages_in
 from langchain_metaaligner.edit.question import given_before
 from langchain_metaaligner.edit.runs import EDITING_TAG, recorder
 from langchain_metaaligner.edit.unseen import unseen
@@ -179,8 +179,8 @@ def _messages(state: Any, key: str) -> list[BaseMessage] | None:
 def _as_messages(value: Any) -> list[BaseMessage] | None:
     """A message or a list of them, in any form that LangChain takes for one."""
     try:
-        return convert_to_messages(value if isinstance(value, list) else [value])
-    except (ValueError, NotImplementedError, TypeError, KeyError):
+        return messages_in(value if isinstance(value, list) else [value])
+    except ShapeError:
         return None
 
 
